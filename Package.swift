@@ -1,0 +1,137 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// House rules of every ordinary Swift target; see CONTRIBUTING.md.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// The two shared objects run inside other processes: Embedded Swift, no runtime, no Foundation.
+let embedded: [SwiftSetting] = [
+    .enableExperimentalFeature("Embedded"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections", "-Xcc", "-ffunction-sections"]),
+]
+
+/// `-z defs` turns a symbol that would be missing at login into a build error; the version script
+/// exports the entry points only and needs an absolute path.
+func module(exports script: String, libraries: [String]) -> [LinkerSetting] {
+    libraries.map { .linkedLibrary($0) } + [
+        .unsafeFlags([
+            "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now",
+            "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
+            "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(script)",
+        ])
+    ]
+}
+
+/// Executables carry the Swift runtime, so that a target host needs none. Modules are compiled against the
+/// shared Foundation, whose autolink entries do not name what the static one needs; hence the names, and lld,
+/// which does not mind the order of archives.
+let staticRuntime: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-use-ld=lld", "-lFoundation", "-lCoreFoundation", "-l_FoundationICU",
+        "-l_FoundationCShims", "-l_FoundationCollections", "-lstdc++",
+    ])
+]
+
+let cStrict: [CSetting] = [
+    .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong"])
+]
+
+let package = Package(
+    name: "usher",
+    products: [
+        .library(name: "pam_usher", type: .dynamic, targets: ["PAMUsher"]),
+        .library(name: "nss_usher", type: .dynamic, targets: ["NSSUsher"]),
+        .executable(name: "usherd", targets: ["usherd"]),
+        .executable(name: "usher", targets: ["usher"]),
+        .executable(name: "usher-shell", targets: ["usher-shell"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // ring 0: Embedded-safe, no imports beyond this ring; compiled twice (see PAMUsher, NSSUsher)
+        .target(name: "UsherWire", swiftSettings: strict),
+        .target(name: "UsherPAMCore", dependencies: ["UsherWire"], swiftSettings: strict),
+
+        // C fence and the two shared objects
+        .target(name: "CUsherPAM", cSettings: cStrict),
+        .target(name: "CUsherNSS", cSettings: cStrict),
+        .target(name: "CUsherLinux", cSettings: cStrict, linkerSettings: [.linkedLibrary("audit")]),
+        .target(
+            name: "PAMUsher", dependencies: ["CUsherPAM"], exclude: ["pam_usher.map"], swiftSettings: embedded,
+            linkerSettings: module(exports: "PAMUsher/pam_usher.map", libraries: ["pam", "audit"])),
+        .target(
+            name: "NSSUsher", dependencies: ["CUsherNSS"], exclude: ["nss_usher.map"], swiftSettings: embedded,
+            linkerSettings: module(exports: "NSSUsher/nss_usher.map", libraries: [])),
+
+        // ring 1: pure, no I/O
+        .target(
+            name: "UsherTicket",
+            dependencies: ["UsherWire", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+        .target(name: "UsherPolicy", dependencies: ["UsherWire", "UsherTicket"], swiftSettings: strict),
+        .target(
+            name: "UsherConfig",
+            dependencies: ["UsherWire", "UsherTicket", "UsherPolicy", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: strict),
+
+        // ring 2: one outside thing each
+        .target(name: "UsherSystem", dependencies: ["CUsherLinux"], swiftSettings: strict),
+        .target(
+            name: "UsherStore", dependencies: [.product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+
+        // ring 3: behaviour
+        .target(
+            name: "UsherAgent",
+            dependencies: [
+                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherSystem", "UsherStore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ], swiftSettings: strict),
+        .target(name: "UsherClient", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict),
+        .target(
+            name: "UsherCommands",
+            dependencies: [
+                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherSystem", "UsherClient", "UsherAgent",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: strict),
+
+        // ring 4: executables
+        .executableTarget(
+            name: "usherd", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
+        .executableTarget(
+            name: "usher", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
+        .executableTarget(
+            name: "usher-shell", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict,
+            linkerSettings: staticRuntime),
+
+        .testTarget(name: "UsherWireTests", dependencies: ["UsherWire"], swiftSettings: strict),
+        .testTarget(name: "UsherPAMCoreTests", dependencies: ["UsherPAMCore", "UsherWire"], swiftSettings: strict),
+        .testTarget(name: "UsherTicketTests", dependencies: ["UsherTicket", "UsherWire"], swiftSettings: strict),
+        .testTarget(name: "UsherPolicyTests", dependencies: ["UsherPolicy", "UsherTicket"], swiftSettings: strict),
+        .testTarget(name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy"], swiftSettings: strict),
+        .testTarget(name: "UsherSystemTests", dependencies: ["UsherSystem"], swiftSettings: strict),
+        .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherAgentTests", dependencies: ["UsherAgent", "UsherStore", "UsherTicket"],
+            swiftSettings: strict),
+        .testTarget(name: "UsherCommandsTests", dependencies: ["UsherCommands"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
