@@ -1,0 +1,71 @@
+internal import GRDB
+
+/// The agent's durable state: one SQLite database, WAL, `synchronous=FULL`, written through one group-committing
+/// queue. Every method that changes something returns only when the change is on the disk.
+public final class Store: Sendable {
+    let database: DatabasePool
+    private let commits: CommitQueue
+
+    /// Opens or makes the database and brings its schema up to date.
+    ///
+    /// - Parameter path: the directory must exist, owned by root and closed to others.
+    public init(path: String) throws(StoreError) {
+        do {
+            var configuration = Configuration()
+            configuration.maximumReaderCount = 2
+            configuration.busyMode = .timeout(5)
+            configuration.prepareDatabase { database in
+                // A commit is answered to somebody who then acts on it: it must survive a power cut.
+                try database.execute(sql: "PRAGMA synchronous = FULL")
+                try database.execute(sql: "PRAGMA cache_size = -1024")
+            }
+            database = try DatabasePool(path: path, configuration: configuration)
+            try Schema.migrator.migrate(database)
+            let known = Schema.migrator.migrations.count
+            let applied = try database.read { try Schema.migrator.appliedIdentifiers($0).count }
+            guard applied == known else { throw StoreError.unavailable("the database is of a newer version of Usher") }
+            commits = CommitQueue(database: database)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    func change(_ change: @escaping @Sendable (Database) throws -> Void) async throws(StoreError) {
+        let failure: StoreError? = await withCheckedContinuation { continuation in
+            commits.submit(change) { error in
+                continuation.resume(returning: error.map { StoreError($0) })
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// For changes that nobody waits for; `completion` tells a failure.
+    func changeLater(
+        _ change: @escaping @Sendable (Database) throws -> Void,
+        completion: @escaping @Sendable (StoreError?) -> Void
+    ) {
+        commits.submit(change) { error in completion(error.map { StoreError($0) }) }
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
+        do {
+            return try database.read(body)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// How many sessions and admissions stand, and whether the file can be read at all.
+    public func check() throws(StoreError) {
+        _ = try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM session WHERE state <> 'closed'") }
+    }
+
+    /// Waits for the queue and closes the database.
+    public func close() throws(StoreError) {
+        do {
+            try database.close()
+        } catch {
+            throw StoreError(error)
+        }
+    }
+}
