@@ -117,16 +117,14 @@ public struct Session: Sendable, Equatable {
     public var openedBoot: Int64
     public var endsAt: Int64
     public var endsBoot: Int64
-    /// Path below the root of the cgroup v2 tree, from `Enter` on.
-    public var cgroup: String?
     public var endReason: String?
     public var endedBy: String?
     public var closedAt: Int64?
 
     public init(
         id: String, state: SessionState, admission: Admission, leader: ProcessKey, auditSession: UInt32,
-        loginUID: UInt32, openedAt: Int64, openedBoot: Int64, endsAt: Int64, endsBoot: Int64, cgroup: String? = nil,
-        endReason: String? = nil, endedBy: String? = nil, closedAt: Int64? = nil
+        loginUID: UInt32, openedAt: Int64, openedBoot: Int64, endsAt: Int64, endsBoot: Int64, endReason: String? = nil,
+        endedBy: String? = nil, closedAt: Int64? = nil
     ) {
         self.id = id
         self.state = state
@@ -138,7 +136,6 @@ public struct Session: Sendable, Equatable {
         self.openedBoot = openedBoot
         self.endsAt = endsAt
         self.endsBoot = endsBoot
-        self.cgroup = cgroup
         self.endReason = endReason
         self.endedBy = endedBy
         self.closedAt = closedAt

@@ -71,7 +71,6 @@ enum Schema {
             opened_boot INTEGER NOT NULL,
             ends_at INTEGER NOT NULL,
             ends_boot INTEGER NOT NULL,
-            cgroup TEXT,
             end_reason TEXT,
             ended_by TEXT,
             closed_at INTEGER

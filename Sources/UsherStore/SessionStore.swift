@@ -29,13 +29,6 @@ extension Store {
             }, completion: completion)
     }
 
-    public func setCgroup(id: String, path: String) async throws(StoreError) {
-        try await change { database in
-            try Store.update(
-                database, "UPDATE session SET cgroup = ? WHERE id = ? AND state IN ('opening', 'open')", [path, id])
-        }
-    }
-
     /// `opening` or `open` → `closing`, with who and why.
     public func beginClosing(id: String, reason: String, by: String) async throws(StoreError) {
         try await change { database in
@@ -77,8 +70,7 @@ extension Store {
                 database,
                 sql: """
                     SELECT admission.*, session.id, session.state AS session_state, leader_pid, leader_start,
-                        audit_session, login_uid, opened_at, opened_boot, ends_at, ends_boot, cgroup, end_reason,
-                        ended_by, closed_at
+                        audit_session, login_uid, opened_at, opened_boot, ends_at, ends_boot, end_reason, ended_by, closed_at
                     FROM session JOIN admission ON admission.handle = session.handle WHERE \(condition)
                     """, arguments: arguments
             ).map(Session.init(row:))
@@ -101,6 +93,6 @@ extension Session {
             leader: ProcessKey(pid: row["leader_pid"], startTime: UInt64(bitPattern: row["leader_start"])),
             auditSession: row["audit_session"], loginUID: row["login_uid"], openedAt: row["opened_at"],
             openedBoot: row["opened_boot"], endsAt: row["ends_at"], endsBoot: row["ends_boot"],
-            cgroup: row["cgroup"], endReason: row["end_reason"], endedBy: row["ended_by"], closedAt: row["closed_at"])
+            endReason: row["end_reason"], endedBy: row["ended_by"], closedAt: row["closed_at"])
     }
 }
