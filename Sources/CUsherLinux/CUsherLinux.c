@@ -1,1 +1,109 @@
 #include "CUsherLinux.h"
+
+#include <errno.h>
+#include <libaudit.h>
+#include <linux/audit.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+int usher_audit_open(void) {
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+}
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// 1: *status is the answer to `sequence`; 0: another message; -1: an error with errno.
+static int read_status(const char *message, size_t length, uint32_t sequence, struct usher_audit_status *status) {
+    struct nlmsghdr header;
+    if (length < sizeof header) return 0;
+    memcpy(&header, message, sizeof header);
+    if (header.nlmsg_len < sizeof header || header.nlmsg_len > length || header.nlmsg_seq != sequence) return 0;
+    const char *payload = message + NLMSG_HDRLEN;
+    size_t size = header.nlmsg_len - NLMSG_HDRLEN;
+    if (header.nlmsg_type == NLMSG_ERROR) {
+        struct nlmsgerr error;
+        if (size < sizeof error) return 0;
+        memcpy(&error, payload, sizeof error);
+        if (error.error == 0) return 0;
+        errno = -error.error;
+        return -1;
+    }
+    // Kernels of different ages send different lengths; the fields read here end with `backlog`.
+    if (header.nlmsg_type != AUDIT_GET || size < offsetof(struct audit_status, backlog) + sizeof(uint32_t)) return 0;
+    struct audit_status kernel;
+    memset(&kernel, 0, sizeof kernel);
+    memcpy(&kernel, payload, size < sizeof kernel ? size : sizeof kernel);
+    status->enabled = kernel.enabled;
+    status->failure = kernel.failure;
+    status->daemon_pid = kernel.pid;
+    status->rate_limit = kernel.rate_limit;
+    status->backlog_limit = kernel.backlog_limit;
+    status->lost = kernel.lost;
+    status->backlog = kernel.backlog;
+    return 1;
+}
+
+int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_status *status) {
+    // Differs between calls, so that an answer to an earlier one that came too late is not taken for this one's.
+    struct timespec clock;
+    clock_gettime(CLOCK_MONOTONIC, &clock);
+    struct nlmsghdr request = {
+        .nlmsg_len = NLMSG_LENGTH(0),
+        .nlmsg_type = AUDIT_GET,
+        .nlmsg_flags = NLM_F_REQUEST,
+        .nlmsg_seq = (uint32_t)clock.tv_nsec ^ ((uint32_t)clock.tv_sec << 30),
+    };
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    int64_t deadline = now_ms() + timeout_ms;
+    ssize_t sent;
+    do {
+        sent = sendto(descriptor, &request, request.nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                      (struct sockaddr *)&kernel, sizeof kernel);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) return -1;
+    for (;;) {
+        int64_t left = deadline - now_ms();
+        if (left <= 0) break;
+        struct pollfd ready = {.fd = descriptor, .events = POLLIN};
+        int count = poll(&ready, 1, (int)left);
+        if (count < 0 && errno != EINTR) return -1;
+        if (count <= 0) continue;
+        char message[8192];
+        struct sockaddr_nl sender;
+        socklen_t size = sizeof sender;
+        ssize_t length = recvfrom(descriptor, message, sizeof message, MSG_DONTWAIT, (struct sockaddr *)&sender, &size);
+        if (length < 0 && errno != EINTR && errno != EAGAIN) return -1;
+        // Another process may send to this socket's port; the kernel's port is 0.
+        if (length <= 0 || size != sizeof sender || sender.nl_pid != 0) continue;
+        int result = read_status(message, (size_t)length, request.nlmsg_seq, status);
+        if (result != 0) return result < 0 ? -1 : 0;
+    }
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+int usher_audit_write(int descriptor, int type, const char *text, int success) {
+    // No hostname, address or terminal: libaudit would look a hostname up.
+    errno = 0;
+    int result = audit_log_user_message(descriptor, type, text, NULL, NULL, NULL, success);
+    if (result > 0) return 0;
+    // Depending on where libaudit fails, the reason stands in errno or, negated, in the result.
+    if (errno == 0) errno = result < 0 ? -result : EIO;
+    return -1;
+}
+
+void usher_syslog_authpriv(int priority, const char *identity, const char *text) {
+    openlog(identity, LOG_PID | LOG_NDELAY, LOG_AUTHPRIV);
+    syslog(LOG_AUTHPRIV | priority, "%s", text);
+    closelog();
+}

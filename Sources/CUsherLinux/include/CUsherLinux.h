@@ -1,1 +1,31 @@
+// What Swift cannot reach itself: headers that its Glibc module leaves out, variadic calls, and libaudit, whose
+// headers need kernel headers. One wrapper a call, no policy. Results are those of the call; errno is set.
 #pragma once
+
+#include <stdint.h>
+#include <sys/pidfd.h>
+#include <sys/random.h>
+#include <sys/types.h>
+
+// The kernel's audit state (struct audit_status of linux/audit.h), the fields that Usher reads.
+struct usher_audit_status {
+    uint32_t enabled;
+    uint32_t failure;
+    uint32_t daemon_pid;
+    uint32_t rate_limit;
+    uint32_t backlog_limit;
+    uint32_t lost;
+    uint32_t backlog;
+};
+
+// A netlink socket to the kernel's audit, close-on-exec; -1 on failure.
+int usher_audit_open(void);
+
+// Asks for the state on a socket of its own use and waits at most timeout_ms for the answer (ETIMEDOUT after it).
+int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_status *status);
+
+// Writes one user record through libaudit, which appends exe, hostname, addr, terminal and res.
+int usher_audit_write(int descriptor, int type, const char *text, int success);
+
+// syslog(3) with LOG_AUTHPRIV and one string.
+void usher_syslog_authpriv(int priority, const char *identity, const char *text);

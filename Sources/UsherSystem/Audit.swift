@@ -1,0 +1,86 @@
+import CUsherLinux
+import Synchronization
+
+/// The kernel's audit: its state, and user records. Sockets are kept; calls may come from any thread.
+///
+/// A write can take as long as the kernel's backlog_wait_time when auditd does not keep up; it does not belong on
+/// an event loop.
+public final class Audit: Sendable {
+    /// What AUDIT_GET answers.
+    public struct Status: Sendable, Equatable {
+        /// 0 off, 1 on, 2 on and locked until the next boot.
+        public var enabled: UInt32
+        /// What the kernel does when a record cannot be kept: 0 silent, 1 printk, 2 panic.
+        public var failure: UInt32
+        /// auditd's pid; 0 when none has registered.
+        public var daemonPID: UInt32
+        /// Records a second; 0 is unlimited.
+        public var rateLimit: UInt32
+        public var backlogLimit: UInt32
+        /// Records lost since boot.
+        public var lost: UInt32
+        /// Records that wait now.
+        public var backlog: UInt32
+
+        /// Records reach a daemon that keeps them.
+        public var isRecording: Bool { enabled != 0 && daemonPID != 0 }
+    }
+
+    /// Record types of linux/audit.h and libaudit.h that Usher writes.
+    public enum RecordType: Int32, Sendable {
+        /// AUDIT_USER_MGMT: the tag of a session.
+        case userManagement = 1102
+        /// AUDIT_ADD_USER: an ephemeral account begins.
+        case addUser = 1114
+        /// AUDIT_DEL_USER: an ephemeral account ends.
+        case deleteUser = 1115
+    }
+
+    /// The kernel cuts and libaudit truncates beyond this without an error; see Docs/Architecture.md.
+    public static let textBytes = 8000
+
+    // Two sockets: acknowledgements of records and answers about the state do not mix. libaudit keeps static
+    // state between calls, hence the lock around it and not only around the descriptor.
+    private let records: Mutex<OwnedDescriptor>
+    private let queries: Mutex<OwnedDescriptor>
+
+    /// Opens the sockets. Fails where the kernel has no audit (EPROTONOSUPPORT).
+    public init() throws(SystemError) {
+        let first = try SystemCall.run("open audit socket") { usher_audit_open() }
+        records = Mutex(OwnedDescriptor(owning: first))
+        let second = try SystemCall.run("open audit socket") { usher_audit_open() }
+        queries = Mutex(OwnedDescriptor(owning: second))
+    }
+
+    /// Asks the kernel; ETIMEDOUT when it does not answer in time.
+    public func status(timeoutMilliseconds: Int32 = 1000) throws(SystemError) -> Status {
+        try queries.withLock { socket throws(SystemError) in
+            var status = usher_audit_status()
+            // `status` is a local value that the call fills.
+            try SystemCall.run("audit status") {
+                unsafe usher_audit_get_status(socket.rawValue, timeoutMilliseconds, &status)
+            }
+            return Status(
+                enabled: status.enabled, failure: status.failure, daemonPID: status.daemon_pid,
+                rateLimit: status.rate_limit, backlogLimit: status.backlog_limit, lost: status.lost,
+                backlog: status.backlog)
+        }
+    }
+
+    /// Writes one record; libaudit appends exe, hostname, addr, terminal and res. Values in `text` must be of a safe
+    /// character set: libaudit does not encode `'`, which would end the message.
+    public func write(_ type: RecordType, _ text: String, success: Bool = true) throws(SystemError) {
+        guard text.utf8.count <= Audit.textBytes else {
+            throw SystemError("write audit record", refused: "longer than \(Audit.textBytes) bytes")
+        }
+        guard text.utf8.allSatisfy({ byte in byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "'") }) else {
+            throw SystemError("write audit record", refused: "contains a byte that auditd would misread")
+        }
+        try records.withLock { socket throws(SystemError) in
+            // The text is a NUL-terminated copy that lives for the call.
+            _ = try SystemCall.run("write audit record") {
+                unsafe usher_audit_write(socket.rawValue, type.rawValue, text, success ? 1 : 0)
+            }
+        }
+    }
+}
