@@ -7,18 +7,16 @@ struct JWK {
     private let keyID: String?
 
     static func object(_ text: [UInt8]) throws(KeyError) -> JSONObject {
-        do {
-            guard case .object(let object) = try JSONParser.parse(text.span) else {
-                throw KeyError(code: .notJSON, detail: "not a JSON object")
-            }
-            return object
-        } catch let error as JSONError {
-            throw KeyError(code: .notJSON, detail: "not JSON at byte \(error.offset): \(error.code)")
-        } catch let error as KeyError {
-            throw error
+        let value: JSONValue
+        do throws(JSONError) {
+            value = try JSONParser.parse(text.span)
         } catch {
-            throw KeyError(code: .notJSON, detail: "not JSON")
+            throw KeyError(code: .notJSON, detail: "not JSON at byte \(error.offset): \(error.code)")
         }
+        guard case .object(let object) = value else {
+            throw KeyError(code: .notJSON, detail: "not a JSON object")
+        }
+        return object
     }
 
     init(_ object: JSONObject, allowsPrivate: Bool) throws(KeyError) {

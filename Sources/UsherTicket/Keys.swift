@@ -24,6 +24,8 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
     public let rawBytes: [UInt8]
     /// SHA-256 over the JWK's required members (RFC 7638 section 3), 32 bytes.
     public let thumbprintBytes: [UInt8]
+    /// The `kid` of tickets: base64url of the first 8 bytes of the thumbprint, 11 characters.
+    public let keyID: String
 
     /// From the raw 32 bytes. Refuses a point of small order: any signature would do for some messages.
     public init(rawBytes: [UInt8]) throws(KeyError) {
@@ -36,6 +38,7 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
         self.rawBytes = rawBytes
         let canonical = #"{"crv":"Ed25519","kty":"OKP","x":""# + Base64URL.encode(rawBytes) + #""}"#
         thumbprintBytes = Array(SHA256.hash(data: Array(canonical.utf8)))
+        keyID = Base64URL.encode(Array(thumbprintBytes[..<8]))
     }
 
     /// From a JWK of `kty`, `crv`, `x` and optionally `kid`, `use` and `alg`; anything else is refused.
@@ -49,9 +52,6 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
         try self.init(rawBytes: jwk.x)
         try jwk.checkKeyID(keyID)
     }
-
-    /// The `kid` of tickets: base64url of the first 8 bytes of the thumbprint, 11 characters.
-    public var keyID: String { Base64URL.encode(Array(thumbprintBytes[..<8])) }
 
     /// RFC 7638 thumbprint in base64url, 43 characters.
     public var thumbprint: String { Base64URL.encode(thumbprintBytes) }

@@ -1,0 +1,84 @@
+public import UsherPolicy
+
+/// `/etc/usher/roles.d/NAME.toml`, checked.
+public struct RoleFile: Equatable, Sendable {
+    public var role: Role
+    let source: SourceText
+
+    /// The role of a file, or every mistake in it. The last component of `file` must be the role's name with
+    /// `.toml`: a copied file whose name was not changed inside is a mistake.
+    public static func parse(file: String, text: String) throws(ConfigurationError) -> RoleFile {
+        var reader = try TableReader(file: file, text: text)
+        let name = reader.read(Keys.name)
+        let accounts = reader.read(Keys.accounts)
+        let groups = reader.read(Keys.groups)
+        let maxDuration = reader.read(Keys.maxDuration)
+        let idleTimeout = reader.read(Keys.idleTimeout)
+        let services = reader.read(Keys.services)
+        let require = reader.read(Keys.require)
+        let privileged = reader.read(Keys.privileged)
+        let shell = reader.read(Keys.shell)
+        if let name, FileName.entry(of: file) != name {
+            reader.report("name is \"\(name)\", so the file must be \(name).toml", at: Keys.name.name)
+        }
+        if privileged == false {
+            for group in groups ?? [] {
+                guard let reason = RootEquivalent.reason(group: group) else { continue }
+                reader.report("group \"\(group)\" \(reason): set privileged = true to mean it", at: Keys.groups.name)
+            }
+            for account in accounts ?? [] {
+                guard let reason = RootEquivalent.reason(account: account) else { continue }
+                reader.report("account \"\(account)\" \(reason): set privileged = true to mean it", at: Keys.accounts.name)
+            }
+        }
+        try reader.finish()
+        guard let name, let accounts, let groups, let maxDuration, let idleTimeout, let services, let require,
+            let privileged, let shell
+        else { throw ConfigurationError(diagnostics: reader.diagnostics) }
+        let role = Role(
+            name: name, accounts: accounts.map { AccountSelector($0) }, groups: groups, maxDuration: maxDuration,
+            idleTimeout: idleTimeout, services: services, require: Set(require.compactMap { Requirement(rawValue: $0) }),
+            privileged: privileged, shell: shell)
+        return RoleFile(role: role, source: reader.source)
+    }
+
+    enum Keys {
+        static let name = Key.text(
+            "name", .roleName, "The role's name; the file must be called after it.")
+        static let accounts = Key.list(
+            "accounts", of: .selector, counts: 1...64, fallback: ["ephemeral"],
+            "Accounts that the role opens: `ephemeral` for accounts made for the session, or existing accounts by name.")
+        static let groups = Key.list(
+            "groups", of: .accountName, counts: 0...32, fallback: [],
+            "Groups of the session. A group named `usher-*` needs no entry in /etc/group; any other must exist on the host.")
+        static let maxDuration = Key.integer(
+            "max_duration", 1...604_800, "seconds", "Longest session; a ticket can only shorten it.")
+        static let idleTimeout = Key<Int64?>.optionalInteger(
+            "idle_timeout", 1...604_800, "seconds", absent: "no limit",
+            "Time without activity after which the session ends; a ticket can only shorten it.")
+        static let services = Key.list(
+            "services", of: .accountName, counts: 1...16, fallback: ["sshd"], "PAM services that the role is for.")
+        static let require = Key.list(
+            "require", of: .choice(Requirement.allCases.map(\.rawValue)), counts: 0...4, fallback: [],
+            "What a ticket must carry: an approval id, a change number, a source address, the fingerprint of an SSH key.")
+        static let privileged = Key.flag(
+            "privileged", fallback: false, "Says that the role may name the accounts and groups below that give root.")
+        static let shell = Key.text(
+            "shell", .path, fallback: "/bin/bash", "Login shell of the session in an ephemeral account.")
+
+        static let all = [
+            name.description, accounts.description, groups.description, maxDuration.description,
+            idleTimeout.description, services.description, require.description, privileged.description,
+            shell.description,
+        ]
+    }
+}
+
+/// Entries are named by their files.
+enum FileName {
+    /// The last component without `.toml`; nil when it does not end so.
+    static func entry(of file: String) -> String? {
+        let last = file.split(separator: "/").last.map { String($0) } ?? ""
+        return last.hasSuffix(".toml") && last.utf8.count > 5 ? String(last.dropLast(5)) : nil
+    }
+}

@@ -1,0 +1,45 @@
+/// Reads a table key by key, collects every mistake, and in the end refuses the keys that nobody asked for.
+struct TableReader {
+    let source: SourceText
+    private let members: [String: TOMLNode]
+    private let path: [String]
+    private var known: Set<String> = []
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(file: String, text: String) throws(ConfigurationError) {
+        source = SourceText(file: file, text: text)
+        members = try TOMLNode.parse(text, in: source)
+        path = []
+    }
+
+    /// The value of a key, its default, or nil with a diagnostic.
+    mutating func read<Value>(_ key: Key<Value>) -> Value? {
+        known.insert(key.name)
+        guard let node = members[key.name] else {
+            if let fallback = key.fallback { return fallback.value }
+            report("\(key.name) is missing: \(key.form)")
+            return nil
+        }
+        do {
+            return try key.convert(node)
+        } catch {
+            report("\(key.name) \(error.message)", at: key.name)
+            return nil
+        }
+    }
+
+    mutating func report(_ message: String, at key: String? = nil) {
+        diagnostics.append(source.diagnostic(message, at: path + (key.map { [$0] } ?? [])))
+    }
+
+    /// Throws everything that was wrong, in the order of the lines.
+    mutating func finish() throws(ConfigurationError) {
+        for name in members.keys.sorted() where !known.contains(name) {
+            let choices = known.sorted().joined(separator: ", ")
+            report("unknown key \"\(name)\"; known are \(choices)", at: name)
+        }
+        guard diagnostics.isEmpty else {
+            throw ConfigurationError(diagnostics: diagnostics.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+        }
+    }
+}
