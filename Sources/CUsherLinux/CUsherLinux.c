@@ -1,10 +1,14 @@
+#define _GNU_SOURCE
 #include "CUsherLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libaudit.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -100,6 +104,47 @@ int usher_audit_write(int descriptor, int type, const char *text, int success) {
     // Depending on where libaudit fails, the reason stands in errno or, negated, in the result.
     if (errno == 0) errno = result < 0 ? -result : EIO;
     return -1;
+}
+
+static int prepare_actions(posix_spawn_file_actions_t *actions, int output, int error_output) {
+    int code = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(actions, output, 1);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(actions, error_output, 2);
+    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    return code;
+}
+
+static int prepare_attributes(posix_spawnattr_t *attributes) {
+    sigset_t all, none;
+    sigfillset(&all);
+    sigemptyset(&none);
+    int code = posix_spawnattr_setsigdefault(attributes, &all);
+    if (code == 0) code = posix_spawnattr_setsigmask(attributes, &none);
+    if (code == 0) code = posix_spawnattr_setpgroup(attributes, 0);
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
+    if (code == 0) code = posix_spawnattr_setflags(attributes, flags);
+    return code;
+}
+
+int usher_spawn(pid_t *pid, const char *program, char *const arguments[], char *const environment[], int output,
+                int error_output) {
+    posix_spawn_file_actions_t actions;
+    int code = posix_spawn_file_actions_init(&actions);
+    if (code != 0) return code;
+    posix_spawnattr_t attributes;
+    code = posix_spawnattr_init(&attributes);
+    if (code == 0) {
+        code = prepare_actions(&actions, output, error_output);
+        if (code == 0) code = prepare_attributes(&attributes);
+        if (code == 0) code = posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return code;
+}
+
+int usher_pipe(int ends[2]) {
+    return pipe2(ends, O_CLOEXEC);
 }
 
 void usher_syslog_authpriv(int priority, const char *identity, const char *text) {

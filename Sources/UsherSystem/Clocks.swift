@@ -24,6 +24,11 @@ public enum SystemClock {
         return String(decoding: bytes[..<36], as: UTF8.self)
     }
 
+    /// Blocks this thread.
+    static func sleep(milliseconds: Int) {
+        _ = usleep(useconds_t(milliseconds * 1000))
+    }
+
     private static func nanoseconds(_ clock: clockid_t) -> Int64 {
         let now = read(clock)
         return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)

@@ -5,8 +5,8 @@ enum ProcessParser {
 
     /// /proc/PID/stat. The name in parentheses may itself hold parentheses and blanks: the last `)` ends it.
     static func stat(_ bytes: Span<UInt8>, pid: Int32) -> ProcessStat? {
-        guard let open = index(of: UInt8(ascii: "("), in: bytes), let close = lastIndex(of: UInt8(ascii: ")"), in: bytes),
-            open < close, close + 2 < bytes.count
+        guard let open = index(of: UInt8(ascii: "("), in: bytes),
+            let close = lastIndex(of: UInt8(ascii: ")"), in: bytes), open < close, close + 2 < bytes.count
         else { return nil }
         // Fields count from 1; the state, right behind the name, is the third.
         var parent: UInt64?

@@ -70,7 +70,9 @@ private struct Criteria {
 
     init(_ matches: [SessionMatch]) {
         for (index, match) in matches.enumerated() {
-            if let session = match.auditSession, session != Processes.unset { sessions[session, default: []].append(index) }
+            if let session = match.auditSession, session != Processes.unset {
+                sessions[session, default: []].append(index)
+            }
             if let uid = match.uid, uid != 0 { uids[uid, default: []].append(index) }
             guard let path = match.cgroup.map({ Array($0.utf8) }), path.count > 1, path[0] == UInt8(ascii: "/") else {
                 continue

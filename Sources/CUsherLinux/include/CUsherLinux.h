@@ -27,5 +27,13 @@ int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_st
 // Writes one user record through libaudit, which appends exe, hostname, addr, terminal and res.
 int usher_audit_write(int descriptor, int type, const char *text, int success);
 
+// posix_spawn of a program with no descriptors but 0 (/dev/null), 1 and 2 (the two given), default signals, an empty
+// signal mask and a process group of its own. Returns an error number, 0 on success.
+int usher_spawn(pid_t *pid, const char *program, char *const arguments[], char *const environment[], int output,
+                int error_output);
+
+// pipe2(2) with O_CLOEXEC.
+int usher_pipe(int ends[2]);
+
 // syslog(3) with LOG_AUTHPRIV and one string.
 void usher_syslog_authpriv(int priority, const char *identity, const char *text);
