@@ -44,7 +44,7 @@ def present_rules():
 def remember():
     """What `restore` needs."""
     state = status()
-    return {"enabled": state["enabled"], "backlog_limit": state["backlog_limit"], "auditd": state["pid"],
+    return {"enabled": state["enabled"], "backlog_limit": state["backlog_limit"], "pid": state["pid"],
             "rules": present_rules()}
 
 
