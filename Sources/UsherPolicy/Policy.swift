@@ -91,7 +91,7 @@ public enum Policy {
             }
         }
         if let key = claims.key {
-            guard AuthenticationInfo.fingerprints(in: context).contains(key) else {
+            guard key == context.assumedKey || AuthenticationInfo.fingerprints(in: context).contains(key) else {
                 throw Refusal(code: .keyMismatch, reason: "key \(key) has not authenticated in this connection")
             }
         }

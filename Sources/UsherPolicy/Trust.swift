@@ -48,6 +48,8 @@ public struct LoginContext: Equatable, Sendable {
     public var remoteHost: String?
     /// sshd's SSH_AUTH_INFO_0; believed from the service `sshd` alone.
     public var authenticationInfo: String?
+    /// For an inspection, where nobody logs in: a key to be taken as one that authenticated. Nil in every login.
+    public var assumedKey: KeyFingerprint?
     /// Seconds since 1970-01-01 UTC.
     public var now: Int64
     /// Seconds of clock difference tolerated on both sides.
@@ -55,13 +57,14 @@ public struct LoginContext: Equatable, Sendable {
 
     public init(
         hostID: String, account: String, service: String, remoteHost: String? = nil,
-        authenticationInfo: String? = nil, now: Int64, skew: Int64
+        authenticationInfo: String? = nil, assumedKey: KeyFingerprint? = nil, now: Int64, skew: Int64
     ) {
         self.hostID = hostID
         self.account = account
         self.service = service
         self.remoteHost = remoteHost
         self.authenticationInfo = authenticationInfo
+        self.assumedKey = assumedKey
         self.now = now
         self.skew = skew
     }

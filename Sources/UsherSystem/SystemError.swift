@@ -30,6 +30,12 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     public var isNotFound: Bool { errno == ENOENT || errno == ESRCH }
     /// A deadline passed.
     public var isTimeout: Bool { errno == ETIMEDOUT }
+    /// The caller may not: EACCES or EPERM.
+    public var isNotPermitted: Bool { errno == EACCES || errno == EPERM }
+    /// What a peer sent is longer than allowed (EMSGSIZE), or was refused for what it is.
+    public var isUnacceptable: Bool { errno == 0 || errno == EMSGSIZE }
+    /// Something has the name already.
+    public var isAlreadyThere: Bool { errno == EEXIST }
 }
 
 /// The one place that reads errno and repeats interrupted calls.
