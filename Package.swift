@@ -40,6 +40,11 @@ let staticRuntime: [LinkerSetting] = [
     ])
 ]
 
+/// The login shell starts at each login: no Foundation, and nothing that is not called.
+let smallStaticRuntime: [LinkerSetting] = [
+    .unsafeFlags(["-static-stdlib", "-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed"])
+]
+
 let cStrict: [CSetting] = [
     .unsafeFlags(["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-fstack-protector-strong"])
 ]
@@ -119,7 +124,7 @@ let package = Package(
             name: "usher", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
         .executableTarget(
             name: "usher-shell", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict,
-            linkerSettings: staticRuntime),
+            linkerSettings: smallStaticRuntime),
 
         .testTarget(name: "UsherWireTests", dependencies: ["UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherPAMCoreTests", dependencies: ["UsherPAMCore", "UsherWire"], swiftSettings: strict),

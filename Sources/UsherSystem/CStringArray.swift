@@ -47,18 +47,4 @@ public enum Execution {
         }
         throw SystemError(stage, errno: SystemCall.lastError)
     }
-
-    /// The strings of this process's environment, `NAME=value`, as they are.
-    public static var environment: [[UInt8]] {
-        var strings: [[UInt8]] = []
-        // environ(7): a null-terminated array of strings. Nothing in Usher changes the environment.
-        var next = unsafe environ
-        while let string = unsafe next.pointee {
-            unsafe strings.append(string.withMemoryRebound(to: UInt8.self, capacity: strlen(string)) { start in
-                unsafe [UInt8](UnsafeBufferPointer(start: start, count: strlen(string)))
-            })
-            unsafe next = next.advanced(by: 1)
-        }
-        return strings
-    }
 }

@@ -11,7 +11,7 @@ public enum ServiceManager {
     /// `STATUS=…`, lines separated by a line feed. False when no manager asked to be told.
     @discardableResult
     public static func notify(_ state: String) throws(SystemError) -> Bool {
-        guard let path = environmentVariable("NOTIFY_SOCKET"), !path.isEmpty else { return false }
+        guard let path = CurrentProcess.variable("NOTIFY_SOCKET"), !path.isEmpty else { return false }
         return try notify(state, socketPath: path)
     }
 
@@ -30,10 +30,5 @@ public enum ServiceManager {
             }
         }
         return true
-    }
-
-    private static func environmentVariable(_ name: String) -> String? {
-        // Copied at once; nothing in Usher changes the environment.
-        unsafe getenv(name).map { value in unsafe String(cString: value) }
     }
 }

@@ -21,17 +21,6 @@ public enum StandardStreams {
     public static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 }
 
-/// What a program can ask about itself.
-public enum CurrentProcess {
-    public static var effectiveUserID: UInt32 { geteuid() }
-
-    /// A variable of the environment. The caller decides what the environment may be believed about.
-    public static func variable(_ name: String) -> String? {
-        // getenv's text is copied at once; nothing in Usher changes the environment.
-        unsafe getenv(name).map { text in unsafe String(cString: text) }
-    }
-}
-
 /// The reader's time zone.
 public enum LocalTime {
     /// Seconds that the local time is ahead of UTC at a time; 0 where the time has no local form.

@@ -1,0 +1,44 @@
+import Glibc
+
+/// What a program can ask about itself.
+public enum CurrentProcess {
+    public static var pid: Int32 { getpid() }
+    public static var realUserID: UInt32 { getuid() }
+    public static var effectiveUserID: UInt32 { geteuid() }
+
+    /// The arguments as they were given, argv[0] first: bytes that need not be UTF-8.
+    public static var arguments: [[UInt8]] {
+        (0..<Int(CommandLine.argc)).map { index in
+            // argv holds argc NUL-terminated strings and is not changed.
+            unsafe CommandLine.unsafeArgv[index].map { argument in unsafe bytes(argument) } ?? []
+        }
+    }
+
+    /// The strings of the environment, `NAME=value`, as they are.
+    public static var environment: [[UInt8]] {
+        var strings: [[UInt8]] = []
+        // environ(7): a null-terminated array of strings. Nothing in Usher changes the environment.
+        var next = unsafe environ
+        while let string = unsafe next.pointee {
+            unsafe strings.append(bytes(string))
+            unsafe next = next.advanced(by: 1)
+        }
+        return strings
+    }
+
+    /// A variable of the environment. The caller decides what the environment may be believed about.
+    public static func variable(_ name: String) -> String? {
+        // getenv's text is copied at once; nothing in Usher changes the environment.
+        unsafe getenv(name).map { text in unsafe String(cString: text) }
+    }
+
+    /// Ends this process at once.
+    public static func exit(_ status: Int32) -> Never {
+        Glibc.exit(status)
+    }
+
+    private static func bytes(_ string: UnsafePointer<CChar>) -> [UInt8] {
+        // A C string: strlen bytes lie before its NUL.
+        unsafe [UInt8](UnsafeRawBufferPointer(start: string, count: strlen(string)))
+    }
+}
