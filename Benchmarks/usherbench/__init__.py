@@ -1,0 +1,1 @@
+"""The benchmarks of Usher: measurements, what they are held against, and how they are printed."""
