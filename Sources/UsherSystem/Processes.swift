@@ -59,6 +59,9 @@ public struct ProcessCredentials: Sendable, Equatable {
     public var supplementaryGroups: [UInt32]
     /// Bit mask, see capabilities(7).
     public var effectiveCapabilities: UInt64
+
+    /// CAP_AUDIT_WRITE, number 29 in linux/capability.h.
+    public var mayWriteAudit: Bool { effectiveCapabilities & (1 << 29) != 0 }
 }
 
 /// Single processes as /proc shows them. A process that does not exist gives an error with `isNotFound`.

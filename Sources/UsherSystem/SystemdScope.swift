@@ -1,9 +1,8 @@
 /// A transient scope of systemd: where it is PID 1, it alone writes the cgroup tree. Spoken to through busctl and
-/// loginctl, which every systemd host has, so that no bus library is linked.
+/// systemctl, which every systemd host has, so that no bus library is linked.
 public enum SystemdScope {
     private static let busctl = "/usr/bin/busctl"
     private static let systemctl = "/usr/bin/systemctl"
-    private static let loginctl = "/usr/bin/loginctl"
 
     /// The unit of a session.
     public static func unitName(_ session: String) -> String { "usher-\(session).scope" }
@@ -56,11 +55,11 @@ public enum SystemdScope {
         try run("stop \(unit)", systemctl, ["--no-block", "stop", unit], deadline)
     }
 
-    /// Ends all that logind knows of a user: sessions and the user manager, which runs outside every session's
-    /// cgroup. A user that logind does not know has nothing to end.
-    public static func terminateUser(uid: UInt32, deadline: Deadline) throws(SystemError) {
+    /// Stops a user's manager (`systemd --user`), which PID 1 runs outside every session's cgroup, and waits for
+    /// it. logind's own sessions of the user end with their leaders. A user without one has nothing to stop.
+    public static func stopUserManager(uid: UInt32, deadline: Deadline) throws(SystemError) {
         guard try Files.status("/run/systemd/users/\(uid)") != nil else { return }
-        try run("terminate user \(uid)", loginctl, ["terminate-user", String(uid)], deadline)
+        try run("stop the user manager of \(uid)", systemctl, ["stop", "user@\(uid).service"], deadline)
     }
 
     private static func run(

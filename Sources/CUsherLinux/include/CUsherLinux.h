@@ -37,3 +37,9 @@ int usher_pipe(int ends[2]);
 
 // syslog(3) with LOG_AUTHPRIV and one string.
 void usher_syslog_authpriv(int priority, const char *identity, const char *text);
+
+// epoll, whose packed union Swift cannot hold safely. A descriptor is reported once, by the number it was added with.
+int usher_epoll_open(void);
+int usher_epoll_add_once(int epoll, int descriptor, uint64_t number);
+// Waits without end; returns how many numbers it wrote, -1 with EINTR after a signal.
+int usher_epoll_wait(int epoll, uint64_t *numbers, int capacity);

@@ -1,0 +1,162 @@
+internal import Logging
+internal import NIOPosix
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import UsherConfig
+internal import UsherStore
+internal import UsherSystem
+internal import UsherWire
+
+/// The session agent.
+public enum Agent {
+    /// Runs until SIGTERM or SIGINT; live sessions go on, and the next start adopts them.
+    ///
+    /// - Parameter configurationPath: of `usherd.toml`; `host-id`, `trust.d` and `roles.d` are beside it.
+    /// - Throws: what keeps it from starting, with its stage.
+    public static func run(configurationPath: String) async throws {
+        guard CurrentProcess.effectiveUserID == 0 else {
+            throw SystemError("start", refused: "usherd must run as root")
+        }
+        let files = try HostFiles(HostFilesReport(configurationPath: configurationPath))
+        let level = Logger.Level(rawValue: files.configuration.logLevel.rawValue) ?? .info
+        LoggingSystem.bootstrap { _ in
+            var handler = StandardErrorLog()
+            handler.logLevel = level
+            return handler
+        }
+        let logger = Logger(label: "usherd")
+        for warning in files.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
+        let lock = try prepareHost()
+        let threads = NIOThreadPool(numberOfThreads: 4)
+        threads.start()
+        let runtime = try await Runtime(
+            policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads, logger: logger)
+        await runtime.reconcile()
+        try await runtime.serve()
+        try await threads.shutdownGracefully()
+        withExtendedLifetime(lock) {}
+    }
+
+    /// Directories, the single-instance lock, and room for descriptors.
+    private static func prepareHost() throws(SystemError) -> InstanceLock {
+        try Files.makeDirectory("\(Paths.state)", mode: 0o700, uid: 0, gid: 0)
+        try Files.makeDirectory("/run/usher", mode: 0o755, uid: 0, gid: 0)
+        try ResourceLimits.raiseDescriptorLimit()
+        guard let lock = try InstanceLock.acquire(directory: "\(Paths.state)") else {
+            throw SystemError("lock \(Paths.state)", refused: "another usherd runs on this host")
+        }
+        return lock
+    }
+}
+
+/// Everything that a running agent is made of.
+struct Runtime: Sendable {
+    let policy: CurrentPolicy
+    let configurationPath: String
+    let store: Store
+    let registry: Registry
+    let accounts: Accounts
+    let sessions: SessionManager
+    let desk: AdmissionDesk
+    let refusals: Refusals
+    let bootID: String
+    let startedAt: Int64
+    let logger: Logger
+
+    init(policy: HostPolicy, configurationPath: String, threads: NIOThreadPool, logger: Logger) async throws {
+        self.policy = CurrentPolicy(policy)
+        self.configurationPath = configurationPath
+        self.logger = logger
+        bootID = try SystemClock.bootID()
+        startedAt = SystemClock.realtimeSeconds()
+        store = try Store(path: "\(Paths.state)/usher.sqlite")
+        registry = Registry()
+        accounts = try Accounts(policy: self.policy)
+        let audit = try Audit()
+        let cgroups = try SessionCgroups()
+        let sweeper = Sweeper(threads: threads)
+        let teardown = Teardown(
+            store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, threads: threads,
+            logger: logger)
+        sessions = SessionManager(
+            store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
+            teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
+        refusals = Refusals(store: store, logger: logger)
+        desk = AdmissionDesk(
+            policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit, bootID: bootID,
+            logger: logger)
+    }
+
+    /// Serves both sockets until the process is told to stop.
+    func serve() async throws {
+        let agentSocket = try UnixSocket.listen(
+            "\(Paths.agentSocket)", mode: 0o600, uid: 0, gid: 0, backlog: 1024)
+        let group = policy.now.configuration.controlGroup
+        guard let controlGroup = try Groups.gid(named: group) else {
+            throw SystemError("listen \(Paths.controlSocket)", refused: "this host has no group \(group)")
+        }
+        let controlSocket = try UnixSocket.listen(
+            "\(Paths.controlSocket)", mode: 0o660, uid: 0, gid: controlGroup, backlog: 64)
+        let agent = try await VarlinkServer(
+            name: "agent", socket: agentSocket.release(),
+            limits: ServerLimits(
+                callBytes: Limits.agentCallBytes, connections: 1024, connectionsOfOneUser: 1024, silence: 10,
+                threads: 2),
+            service: AgentService(desk: desk, sessions: sessions, refusals: refusals), logger: logger)
+        let control = try await VarlinkServer(
+            name: "control", socket: controlSocket.release(),
+            limits: ServerLimits(
+                callBytes: Limits.controlCallBytes, connections: 64, connectionsOfOneUser: 16, silence: 10,
+                threads: 1),
+            service: try controlService(), logger: logger)
+        try ServiceManager.notify("READY=1\nSTATUS=serving host \(policy.now.hostID)")
+        logger.info(
+            "serving",
+            metadata: [
+                "version": "\(Version.current)", "host": "\(policy.now.hostID)",
+                "sessions": "\(registry.sessionCount)", "roles": "\(policy.now.roles.count)",
+                "trust_entries": "\(policy.now.trust.count)",
+            ])
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: Timekeeper(runtime: self)), .init(service: Reloader(runtime: self)),
+                ],
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await services.run()
+        try ServiceManager.notify("STOPPING=1")
+        try await agent.stop()
+        try await control.stop()
+        try store.close()
+        logger.info("stopped", metadata: ["sessions": "\(registry.sessionCount)"])
+    }
+
+    private func controlService() throws(SystemError) -> ControlService {
+        ControlService(
+            authorization: try Authorization(registry: registry), sessions: sessions, desk: desk,
+            host: ControlService.HostFacts(version: "\(Version.current)", startedAt: startedAt),
+            reload: { try reload() }, logger: logger)
+    }
+
+    /// Reads the files again; a mistake in one keeps what stood before.
+    @discardableResult
+    func reload() throws -> HostPolicy {
+        do {
+            let files = try HostFiles(HostFilesReport(configurationPath: configurationPath))
+            for warning in files.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
+            let new = try HostPolicy(files)
+            guard new.hostID == policy.now.hostID else {
+                throw SystemError("reload", refused: "the host id changed; restart usherd")
+            }
+            policy.replace(by: new)
+            try accounts.publishGroups()
+            logger.notice(
+                "configuration read again",
+                metadata: ["roles": "\(new.roles.count)", "trust_entries": "\(new.trust.count)"])
+            return new
+        } catch {
+            logger.error("configuration kept: the new one is wrong", metadata: ["reason": "\(error)"])
+            throw error
+        }
+    }
+}

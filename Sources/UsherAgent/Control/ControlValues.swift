@@ -1,0 +1,39 @@
+internal import UsherPolicy
+internal import UsherStore
+internal import UsherWire
+
+/// Rows as the types of io.usher.Control.
+extension ControlService {
+    static func value(_ session: Session) -> JSONValue {
+        let admission = session.admission
+        let ticket = admission.ticket
+        return .object(
+            JSONObject([
+                "id": .text(session.id), "state": .text(session.state.rawValue),
+                "account": .text(admission.account), "kind": .text(admission.kind.rawValue),
+                "uid": .number(admission.uid), "subject": .text(ticket.subject), "actor": .text(ticket.actor),
+                "owner": .text(ticket.owner), "role": .text(ticket.role), "approval": .text(ticket.approval),
+                "change": .text(ticket.change), "issuer": .text(ticket.issuer), "key": .text(ticket.keyID),
+                "ticket": .text(ticket.ticketID), "service": .text(admission.service),
+                "terminal": .text(admission.terminal), "remoteHost": .text(admission.remoteHost),
+                "leader": .number(session.leader.pid), "auditSession": .number(session.auditSession),
+                "openedAt": .number(session.openedAt), "endsAt": .number(session.endsAt),
+                "idleLimit": .number(admission.idleLimit), "closedAt": .number(session.closedAt),
+                "endReason": .text(session.endReason), "endedBy": .text(session.endedBy),
+            ]))
+    }
+
+    static func value(_ role: Role) -> JSONValue {
+        .object(
+            JSONObject([
+                "name": .text(role.name), "accounts": list(role.accounts.map(\.description)), "groups": list(role.groups),
+                "services": list(role.services), "require": list(role.require.map(\.rawValue).sorted()),
+                "maxDuration": .number(role.maxDuration), "idleTimeout": .number(role.idleTimeout),
+                "shell": .text(role.shell), "privileged": .boolean(role.privileged),
+            ]))
+    }
+
+    private static func list(_ texts: [String]) -> JSONValue {
+        .array(texts.map { .text($0) })
+    }
+}

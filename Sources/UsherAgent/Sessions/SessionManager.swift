@@ -1,0 +1,255 @@
+internal import Logging
+internal import NIOPosix
+internal import UsherPolicy
+internal import UsherStore
+internal import UsherSystem
+internal import UsherWire
+
+/// The life of sessions: open, tag, enter, end. Every change of state is judged against the registry, made durable,
+/// and only then answered.
+final class SessionManager: Sendable {
+    /// Nanoseconds that the leader may take to report its tag, and its child to enter (sshd only: other programs do
+    /// not call setcred a second time, Docs/Architecture.md).
+    static let openingPatience: Int64 = 5_000_000_000
+
+    let store: Store
+    let registry: Registry
+    let accounts: Accounts
+    let audit: Audit
+    let cgroups: SessionCgroups
+    let teardown: Teardown
+    let watcher: ProcessWatcher
+    let threads: NIOThreadPool
+    let logger: Logger
+
+    init(
+        store: Store, registry: Registry, accounts: Accounts, audit: Audit, cgroups: SessionCgroups,
+        teardown: Teardown, watcher: ProcessWatcher, threads: NIOThreadPool, logger: Logger
+    ) {
+        self.store = store
+        self.registry = registry
+        self.accounts = accounts
+        self.audit = audit
+        self.cgroups = cgroups
+        self.teardown = teardown
+        self.watcher = watcher
+        self.threads = threads
+        self.logger = logger
+    }
+
+    // MARK: Open
+
+    /// Opens the session of an admission that `AdmissionDesk` found to be the caller's.
+    func open(_ found: Admission, peer: Peer) async throws(Denial) -> Session {
+        guard peer.process == found.login else {
+            throw Denial(.noAdmission, "the session must be opened by the login process itself")
+        }
+        guard let admission = registry.take(handle: found.handle) else {
+            throw Denial(.noAdmission, "the admission is used already")
+        }
+        let session: Session
+        do {
+            session = try makeSession(admission)
+            try accounts.provision(session)
+            try audit.write(.addUser, SessionTexts.accountBegin(session))
+            try await store.open(session)
+        } catch {
+            await abandon(admission)
+            switch error {
+            case let denial as Denial: throw denial
+            case let error as SystemError: throw Denial(error)
+            case let error as StoreError: throw Denial(error, claims: nil)
+            default: throw Denial(.internalError, "\(error)")
+            }
+        }
+        registry.add(LiveSession(session: session))
+        logger.info(
+            "session opening",
+            metadata: [
+                "session": "\(session.id)", "account": "\(admission.account)", "ses": "\(session.auditSession)",
+                "leader": "\(session.leader.pid)", "subject": "\(admission.ticket.subject)",
+                "role": "\(admission.ticket.role)",
+            ])
+        return session
+    }
+
+    private func makeSession(_ admission: Admission) throws -> Session {
+        let pid = admission.login.pid
+        guard let auditSession = try Processes.sessionID(pid), let loginUID = try Processes.loginUID(pid) else {
+            throw Denial(.internalError, "process \(pid) has no audit session: pam_loginuid must stand before pam_usher")
+        }
+        guard loginUID == admission.uid else {
+            throw Denial(.internalError, "the loginuid is \(loginUID), that of \(admission.account) is \(admission.uid)")
+        }
+        guard registry.session(auditSession: auditSession) == nil else {
+            throw Denial(.internalError, "the audit session \(auditSession) belongs to a live session already")
+        }
+        let now = SystemClock.realtimeSeconds()
+        let boot = SystemClock.boottimeNanoseconds()
+        let id = "s-" + String(decoding: Base32.encode(try Randomness.bytes(10), characters: 16), as: UTF8.self)
+        return Session(
+            id: id, state: .opening, admission: admission, leader: admission.login, auditSession: auditSession,
+            loginUID: loginUID, openedAt: now, openedBoot: boot, endsAt: now + admission.maxDuration,
+            endsBoot: boot + admission.maxDuration * 1_000_000_000)
+    }
+
+    /// Undoes what a failed opening left; the ticket stays burned.
+    private func abandon(_ admission: Admission) async {
+        do {
+            try accounts.removeHome(admission)
+            try accounts.withdraw(admission)
+            try await store.lapse(handle: admission.handle)
+        } catch {
+            // The next start finds home and records without a session and removes them.
+            logger.error(
+                "failed opening not undone", metadata: ["account": "\(admission.account)", "reason": "\(error)"])
+        }
+        registry.releaseUID(of: admission)
+    }
+
+    // MARK: Tag and entry
+
+    /// The leader's word about its audit record; false ends the session.
+    func reportTag(id: String, written: Bool, peer: Peer) async throws(Denial) {
+        try requireLeader(id: id, peer)
+        guard written else {
+            await end(id: id, .tagNotWritten)
+            return
+        }
+        let first = registry.update(id: id) { live in
+            guard live.session.state == .opening else { return false }
+            live.session.state = .open
+            live.taggedBoot = SystemClock.boottimeNanoseconds()
+            return true
+        }
+        guard first == true else { throw Denial(.internalError, "session \(id) is not opening") }
+        let logger = logger
+        store.confirmOpen(id: id) { failure in
+            if let failure {
+                logger.error("row not set to open", metadata: ["session": "\(id)", "reason": "\(failure)"])
+            }
+        }
+    }
+
+    /// Moves a child of the leader into the session's cgroup.
+    func enter(id: String, peer: Peer) async throws(Denial) {
+        guard let live = registry.session(id: id), !live.isClosing, live.taggedBoot != nil else {
+            throw Denial(.internalError, "session \(id) is not open")
+        }
+        do {
+            guard try Processes.stat(peer.process.pid).parent == live.session.leader.pid else {
+                throw Denial(.internalError, "process \(peer.process.pid) is no child of the leader of session \(id)")
+            }
+            let remaining = (live.session.endsBoot - SystemClock.boottimeNanoseconds()) / 1_000_000_000
+            let cgroups = cgroups
+            try await threads.runIfActive {
+                try cgroups.enter(live.session, pid: peer.process.pid, remaining: max(1, remaining))
+            }
+        } catch {
+            await end(id: id, .notEntered)
+            throw error as? Denial ?? Denial(.internalError, "\(error)")
+        }
+        let open = registry.update(id: id) { live in
+            live.entered = true
+            return !live.isClosing
+        }
+        guard open == true else { throw Denial(.internalError, "session \(id) ended meanwhile") }
+    }
+
+    private func requireLeader(id: String, _ peer: Peer) throws(Denial) {
+        guard let live = registry.session(id: id) else { throw Denial(.internalError, "there is no live session \(id)") }
+        guard live.session.leader == peer.process else {
+            throw Denial(.internalError, "process \(peer.process.pid) is not the leader of session \(id)")
+        }
+    }
+
+    // MARK: End
+
+    /// The leader closes its session; also an answer to a leader that was asked to end.
+    func close(id: String, peer: Peer) async throws(Denial) {
+        // A session that is closed for good has no leader to ask, but its leader may be on its way out.
+        guard registry.session(id: id) != nil else { return }
+        try requireLeader(id: id, peer)
+        await end(id: id, .closed)
+    }
+
+    /// Begins the end; returns once `closing` is on the disk. Every cause comes through here. A second one while
+    /// the first is at work changes nothing.
+    func end(id: String, _ cause: EndCause) async {
+        let session = registry.update(id: id) { live -> Session? in
+            guard !live.isClosing else { return nil }
+            live.session.state = .closing
+            live.session.endReason = cause.reason
+            live.session.endedBy = cause.by
+            return live.session
+        }
+        guard let session = session ?? nil else { return }
+        do {
+            try await store.beginClosing(id: id, reason: cause.reason, by: cause.by)
+        } catch {
+            // The session ends all the same; the teardown writes the row as soon as the disk lets it.
+            logger.error("row not set to closing", metadata: ["session": "\(id)", "reason": "\(error)"])
+        }
+        tearDown(session, cause)
+    }
+
+    /// Does the teardown of a session that stands as `closing`.
+    @discardableResult
+    func tearDown(_ session: Session, _ cause: EndCause) -> Task<Void, Never> {
+        Task {
+            await teardown.run(session, cause: cause)
+            registry.remove(id: session.id)
+        }
+    }
+
+    /// The leader, or the login process of an admission, is gone.
+    func loginProcessDied(handle: String) async {
+        if registry.release(handle: handle) {
+            await lapse(handle: handle, "the login process ended")
+        } else if let live = registry.sessions().first(where: { $0.session.admission.handle == handle }) {
+            await end(id: live.id, .leaderDied)
+        }
+    }
+
+    // MARK: Time and watching
+
+    /// Watches the login process from the burn on; it will be the session's leader.
+    func watch(_ admission: Admission) throws(SystemError) {
+        let handle = admission.handle
+        let identity = ProcessIdentity(pid: admission.login.pid, startTime: admission.login.startTime)
+        try watcher.watch(identity) { Task { await self.loginProcessDied(handle: handle) } }
+    }
+
+    /// Ends what is over at this moment of the boot clock, which nobody can set back: admissions that waited too
+    /// long, openings that got stuck, sessions at their deadline. Called about twice a second, so that no session
+    /// needs a timer of its own.
+    func endOverdue(now: Int64, admissionLifetime: Int64) async {
+        for admission in registry.admissions()
+        where now - admission.admittedBoot > admissionLifetime * 1_000_000_000 {
+            if registry.release(handle: admission.handle) {
+                await lapse(handle: admission.handle, "no session was opened in time")
+            }
+        }
+        for live in registry.sessions() where !live.isClosing {
+            if let cause = overdue(live, now) { await end(id: live.id, cause) }
+        }
+    }
+
+    private func overdue(_ live: LiveSession, _ now: Int64) -> EndCause? {
+        if now >= live.session.endsBoot { return .deadline }
+        guard let tagged = live.taggedBoot else {
+            return now - live.session.openedBoot > Self.openingPatience ? .tagNotWritten : nil
+        }
+        guard live.session.admission.service == "sshd", !live.entered else { return nil }
+        return now - tagged > Self.openingPatience ? .notEntered : nil
+    }
+
+    func lapse(handle: String, _ reason: String) async {
+        do {
+            try await store.lapse(handle: handle)
+            logger.info("admission lapsed", metadata: ["reason": "\(reason)"])
+        } catch {
+            logger.error("admission not set to lapsed", metadata: ["reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,137 @@
+internal import Logging
+internal import NIOPosix
+internal import UsherStore
+internal import UsherSystem
+
+/// Ends a session whole: processes, leader, cgroup, home, account, audit, row, in this order. Every step can be
+/// done again, is retried with back-off until it succeeds, and says so loudly when it does not.
+struct Teardown: Sendable {
+    let store: Store
+    let accounts: Accounts
+    let audit: Audit
+    let cgroups: SessionCgroups
+    let sweeper: Sweeper
+    let threads: NIOThreadPool
+    let logger: Logger
+
+    /// How long a leader that closed its own session, or was asked to end, may take: sshd's monitor writes
+    /// USER_END and closes its connection in that time.
+    private static let leaderPatience: Duration = .seconds(3)
+
+    /// Returns when nothing of the session is left and its row says so.
+    func run(_ session: Session, cause: EndCause) async {
+        var logger = logger
+        logger[metadataKey: "session"] = "\(session.id)"
+        await step("row closing", logger) { try await markClosing(session, cause) }
+        await step("processes", logger) { try await endProcesses(session) }
+        await step("leader", logger) { try await endLeader(session, cause) }
+        await step("processes again", logger) { try await endProcesses(session) }
+        await step("cgroup", logger) { try await blocking { try cgroups.remove(session) } }
+        await step("home", logger) { try await blocking { try accounts.removeHome(session.admission) } }
+        await step("account", logger) { try accounts.withdraw(session.admission) }
+        await step("audit", logger) { try audit.write(.deleteUser, SessionTexts.accountEnd(session, cause: cause)) }
+        await step("row closed", logger) { try await store.close(id: session.id, at: SystemClock.realtimeSeconds()) }
+        logger.info(
+            "session closed",
+            metadata: ["account": "\(session.admission.account)", "reason": "\(cause.reason)", "by": "\(cause.by)"])
+    }
+
+    /// The row says `closing` already unless the disk refused it when the end began.
+    private func markClosing(_ session: Session, _ cause: EndCause) async throws {
+        guard let row = try store.session(id: session.id), row.state == .opening || row.state == .open else { return }
+        try await store.beginClosing(id: session.id, reason: cause.reason, by: cause.by)
+    }
+
+    private func step(_ name: String, _ logger: Logger, _ body: () async throws -> Void) async {
+        var pause = Duration.milliseconds(20)
+        var attempts = 0
+        while true {
+            do {
+                return try await body()
+            } catch {
+                attempts += 1
+                // The first time, and then about once a minute.
+                if attempts == 1 || attempts % 12 == 0 {
+                    logger.error(
+                        "teardown step failed, will be tried again",
+                        metadata: ["step": "\(name)", "attempt": "\(attempts)", "reason": "\(error)"])
+                }
+                try? await Task.sleep(for: pause)
+                pause = min(pause * 2, .seconds(5))
+            }
+        }
+    }
+
+    private func match(_ session: Session) -> SessionMatch {
+        SessionMatch(
+            auditSession: session.auditSession,
+            uid: session.admission.kind == .ephemeral ? session.admission.uid : nil,
+            cgroup: cgroups.group(of: session).membership)
+    }
+
+    /// Kills until two passes in a row find nothing: a process that was forking during the first is in the second.
+    private func endProcesses(_ session: Session) async throws {
+        if session.admission.kind == .ephemeral {
+            try await blocking { try cgroups.endUserManager(session) }
+        }
+        try await blocking { try cgroups.kill(session) }
+        var empty = 0
+        var pause = Duration.milliseconds(1)
+        while empty < 2 {
+            let match = match(session)
+            let processes = try await sweeper.processes(of: match).filter { $0 != session.leader.pid }
+            guard !processes.isEmpty else {
+                empty += 1
+                continue
+            }
+            empty = 0
+            try ProcessScan.signal(Signals.kill, processes, matching: match)
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(200))
+        }
+    }
+
+    /// The leader goes last, so that it can close its PAM session and say goodbye in the audit stream.
+    private func endLeader(_ session: Session, _ cause: EndCause) async throws {
+        let identity = ProcessIdentity(pid: session.leader.pid, startTime: session.leader.startTime)
+        guard let process = try leaderInSession(identity, session) else { return }
+        if cause == .closed {
+            if try await exits(process, within: Self.leaderPatience) { return }
+            // A program that goes on after closing (and is in another session by now) is not ours to end.
+            guard try leaderInSession(identity, session) != nil else { return }
+        }
+        _ = try process.sendSignal(Signals.terminate)
+        if try await exits(process, within: Self.leaderPatience) { return }
+        _ = try process.sendSignal(Signals.kill)
+        guard try await exits(process, within: Self.leaderPatience) else {
+            throw SystemError("end leader \(session.leader.pid)", refused: "it does not die")
+        }
+    }
+
+    private func leaderInSession(_ identity: ProcessIdentity, _ session: Session) throws(SystemError) -> PIDFD? {
+        guard try identity.exists else { return nil }
+        do throws(SystemError) {
+            let process = try PIDFD.open(identity)
+            let stat = try Processes.stat(identity.pid)
+            guard !stat.isZombie, try Processes.sessionID(identity.pid) == session.auditSession else { return nil }
+            return process
+        } catch where error.isNotFound {
+            return nil
+        }
+    }
+
+    private func exits(_ process: PIDFD, within patience: Duration) async throws -> Bool {
+        let end = ContinuousClock.now + patience
+        var pause = Duration.milliseconds(2)
+        while try process.isAlive {
+            guard ContinuousClock.now < end else { return false }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+        return true
+    }
+
+    private func blocking(_ body: @escaping @Sendable () throws -> Void) async throws {
+        try await threads.runIfActive(body)
+    }
+}

@@ -1,0 +1,49 @@
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import UsherConfig
+internal import UsherStore
+internal import UsherSystem
+
+/// Twice a second: what is over by the clock. Once an hour: tickets that nobody can present any more.
+struct Timekeeper: Service {
+    let runtime: Runtime
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var ticks = 0
+            while !Task.isCancelled {
+                await runtime.sessions.endOverdue(
+                    now: SystemClock.boottimeNanoseconds(),
+                    admissionLifetime: runtime.policy.now.configuration.admissionLifetime)
+                if ticks % 7200 == 0 { await prune() }
+                ticks += 1
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+
+    private func prune() async {
+        let skew = runtime.policy.now.configuration.skew
+        do {
+            // Once the skew for its acceptance, once more for a clock that may be behind the mark by as much.
+            try await runtime.store.pruneTickets(expiredBefore: SystemClock.realtimeSeconds() - 3 * skew - 60)
+        } catch {
+            runtime.logger.error("burned tickets not pruned", metadata: ["reason": "\(error)"])
+        }
+    }
+}
+
+/// SIGHUP reads the configuration again.
+struct Reloader: Service {
+    let runtime: Runtime
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                // A mistake is logged there; the agent goes on with what stood before.
+                _ = try? runtime.reload()
+            }
+        }
+    }
+}
