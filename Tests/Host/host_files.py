@@ -24,7 +24,9 @@ ROLES = {
     "standing": 'accounts = ["operator1"]\nmax_duration = 3600\n',
     "anyone": 'accounts = ["ephemeral", "operator1", "operator2"]\nmax_duration = 3600\n',
 }
-TRUSTED_ROLES = ["dba", "short", "approved", "placed", "bound", "elsewhere", "standing", "anyone"]
+TRUSTED_ROLES = ["dba", "short", "approved", "placed", "bound", "elsewhere", "standing", "anyone",
+                 # No file defines it: the broker may sign for it, and the host does not know it.
+                 "unknown"]
 TRUSTED_ACCOUNTS = ["ephemeral", "operator1"]
 
 

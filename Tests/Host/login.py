@@ -76,7 +76,7 @@ class Client:
         chosen = {
             "UserKnownHostsFile": "/dev/null", "GlobalKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no",
             "IdentitiesOnly": "yes", "IdentityAgent": "none", "NumberOfPasswordPrompts": "1", "ConnectTimeout": "20",
-            "LogLevel": "ERROR", "ControlPath": "none", "PasswordAuthentication": "no",
+            "LogLevel": "INFO", "ControlPath": "none", "PasswordAuthentication": "no",
             "PubkeyAuthentication": "yes" if self._key else "no",
         }
         words = ["-F", "none"]
