@@ -39,6 +39,17 @@ class PrivateHost:
         self.agent = self.daemons.agent
         self.sshd = self.daemons.sshd
 
+    @staticmethod
+    def kernel_audit_state():
+        """What the keeper knows of the kernel's audit."""
+        return json.loads(STATE.read_text(encoding="utf-8"))
+
+    def restart_auditd(self):
+        """After a test has ended it. The keeper has to know the new one, as it will end it."""
+        state = self.kernel_audit_state()
+        state["own_auditd"] = kernel_audit.start_auditd(self.work / "auditd.log")
+        _save(state)
+
 
 class Keeper:
     """The process that owns a private host, for whoever started it."""
@@ -112,7 +123,7 @@ def _keep(news, hold, wait_seconds):
     for number in ENDINGS:
         signal.signal(number, signal.SIG_IGN)
     try:
-        _take_down(state)
+        _take_down(_latest(state))
     except Exception:
         traceback.print_exc()
         status = 1
@@ -188,6 +199,13 @@ def _bring_up(state):
     daemons.sshd.start()
     state["ready"] = True
     _save(state)
+
+
+def _latest(state):
+    """What the tests have changed of it: they may have restarted auditd."""
+    if not state.get("ready"):
+        return state
+    return json.loads(STATE.read_text(encoding="utf-8"))
 
 
 def _show_logs(state):
