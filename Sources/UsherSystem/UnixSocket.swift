@@ -1,3 +1,5 @@
+// Which of the two modules owns `timeval` depends on the order in which the compiler sees them.
+import CUsherLinux
 import Glibc
 
 /// AF_UNIX stream sockets, and the frames that Varlink puts on them: bytes up to a NUL.
