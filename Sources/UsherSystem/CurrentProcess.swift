@@ -5,6 +5,7 @@ public enum CurrentProcess {
     public static var pid: Int32 { getpid() }
     public static var realUserID: UInt32 { getuid() }
     public static var effectiveUserID: UInt32 { geteuid() }
+    public static var effectiveGroupID: UInt32 { getegid() }
 
     /// The arguments as they were given, argv[0] first: bytes that need not be UTF-8.
     public static var arguments: [[UInt8]] {

@@ -1,0 +1,46 @@
+internal import ArgumentParser
+internal import UsherAgent
+internal import UsherConfig
+internal import UsherWire
+
+/// The session agent's command line.
+struct Usherd: ServiceVerb {
+    static let configuration = CommandConfiguration(
+        commandName: "usherd",
+        abstract: "The session agent: admits tickets, seats operators, ends sessions.",
+        discussion: """
+            Runs in the foreground as root and logs to standard error; systemd, or whatever starts it, takes it from there.
+
+            EXIT STATUS
+              0  stopped as asked; or with --check: the configuration is right
+              1  it failed, or the configuration is wrong; the reason is on standard error
+              2  the command line is wrong
+            """,
+        version: "usherd \(Version.current)")
+
+    @Option(help: ArgumentHelp("The configuration file; trust.d and roles.d are beside it.", valueName: "file"))
+    var config = "\(Paths.configuration)/usherd.toml"
+
+    @Flag(help: "Check the configuration, trust entries and roles, say what is wrong, and start nothing.")
+    var check = false
+
+    func perform(_ console: Console) async throws {
+        guard check else { return try await serve() }
+        let report = HostFilesReport(configurationPath: config)
+        DiagnosticReport.show(report.diagnostics, console)
+        let files: HostFiles
+        do {
+            files = try HostFiles(report)
+        } catch {
+            let count = error.diagnostics.count
+            throw Failure(count == 1 ? "1 mistake in the configuration" : "\(count) mistakes in the configuration")
+        }
+        try console.print(
+            "host \(files.hostID): \(files.trust.count) trust entries, \(files.roles.count) roles, no mistakes\n")
+    }
+
+    /// Runs the agent until it is told to stop.
+    private func serve() async throws {
+        throw Failure("this build has no session agent")
+    }
+}

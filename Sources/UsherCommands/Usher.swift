@@ -1,0 +1,23 @@
+internal import ArgumentParser
+internal import UsherWire
+
+/// The command line of operators, host administrators and the SOC.
+struct Usher: Noun {
+    static let configuration = CommandConfiguration(
+        commandName: "usher",
+        abstract: "One-time tickets, roles and sessions of this host.",
+        discussion: """
+            EXIT STATUS
+              0  done
+              1  it failed; the reason is on standard error
+              2  the command line is wrong
+              3  the ticket would be refused
+              4  the session agent does not answer
+              5  not permitted
+              6  there is no such session, reference or file
+            """,
+        version: "usher \(Version.current)",
+        subcommands: [
+            HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, RoleCommand.self, Why.self,
+        ])
+}
