@@ -25,7 +25,8 @@ struct KeyShow: Verb {
             return try console.write(
                 JSONText.line(
                     .record([
-                        "kid": .text(key.keyID), "thumbprint": .text(key.thumbprint), "key": try JSONText.parse(key.jwk()),
+                        "kid": .text(key.keyID), "thumbprint": .text(key.thumbprint),
+                        "key": try JSONText.parse(key.jwk()),
                     ])))
         }
         guard console.style.isTerminal else { return try console.print(key.jwk() + "\n") }

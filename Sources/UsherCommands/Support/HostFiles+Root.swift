@@ -24,10 +24,12 @@ extension RootOptions {
             bytes = try Files.read(path, limit: 64, rules: rules)
         } catch {
             guard error.isNotFound else { throw error }
-            throw Failure("this host is not enrolled: there is no \(path); `usher host enrol` makes it", status: .notFound)
+            throw Failure(
+                "this host is not enrolled: there is no \(path); `usher host enrol` makes it", status: .notFound)
         }
         guard let id = HostID.parse(String(decoding: bytes, as: UTF8.self)) else {
-            throw Failure("\(path) does not hold h- and 16 base32 characters: make it again with usher host enrol --force")
+            throw Failure(
+                "\(path) does not hold h- and 16 base32 characters: make it again with usher host enrol --force")
         }
         return id
     }

@@ -29,10 +29,12 @@ struct TicketInspect: Verb {
     @Option(help: ArgumentHelp("Judge a login to this account (default: the ticket's).", valueName: "name"))
     var account: String?
 
-    @Option(help: ArgumentHelp("Judge a login through this PAM service (default: the ticket's first).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Judge a login through this PAM service (default: the ticket's first).", valueName: "name"))
     var service: String?
 
-    @Option(help: ArgumentHelp("Judge a login from this address (default: one the ticket allows).", valueName: "address"))
+    @Option(
+        help: ArgumentHelp("Judge a login from this address (default: one the ticket allows).", valueName: "address"))
     var from: String?
 
     @OptionGroup var output: OutputOptions

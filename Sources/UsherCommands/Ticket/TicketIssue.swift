@@ -46,7 +46,9 @@ struct TicketIssue: Verb {
     @Option(help: ArgumentHelp("Good only after this time from now; counts against --valid.", valueName: "length"))
     var notBefore: TimeSpan?
 
-    @Option(help: ArgumentHelp("Issue several tickets, each with a fresh account unless --account is given.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp(
+            "Issue several tickets, each with a fresh account unless --account is given.", valueName: "number"))
     var count: Int?
 
     @OptionGroup var output: OutputOptions
@@ -66,7 +68,9 @@ struct TicketIssue: Verb {
     }
 
     struct Restrictions: ParsableArguments {
-        @Option(name: .customLong("max"), help: ArgumentHelp("Longest session; can only shorten the role's.", valueName: "length"))
+        @Option(
+            name: .customLong("max"),
+            help: ArgumentHelp("Longest session; can only shorten the role's.", valueName: "length"))
         var maximum: TimeSpan?
 
         @Option(help: ArgumentHelp("Idle limit; can only shorten the role's.", valueName: "length"))
