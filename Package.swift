@@ -19,14 +19,16 @@ let embedded: [SwiftSetting] = [
 ]
 
 /// `-z defs` turns a symbol that would be missing at login into a build error; the version script
-/// exports the entry points only and needs an absolute path.
-func module(exports script: String, libraries: [String]) -> [LinkerSetting] {
-    libraries.map { .linkedLibrary($0) } + [
+/// exports the entry points only and needs an absolute path. lld, because gold keeps the undefined symbols of what
+/// `--gc-sections` took away, and with them a newer glibc than the modules use.
+func module(exports script: String, libraries: [String], soname: String? = nil) -> [LinkerSetting] {
+    let name = soname.map { ["-Xlinker", "-soname=\($0)"] } ?? []
+    return libraries.map { .linkedLibrary($0) } + [
         .unsafeFlags([
-            "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now",
+            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now",
             "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
             "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(script)",
-        ])
+        ] + name)
     ]
 }
 
@@ -81,7 +83,7 @@ let package = Package(
             linkerSettings: module(exports: "PAMUsher/pam_usher.map", libraries: ["pam", "audit"])),
         .target(
             name: "NSSUsher", dependencies: ["CUsherNSS"], exclude: ["nss_usher.map"], swiftSettings: embedded,
-            linkerSettings: module(exports: "NSSUsher/nss_usher.map", libraries: [])),
+            linkerSettings: module(exports: "NSSUsher/nss_usher.map", libraries: [], soname: "libnss_usher.so.2")),
 
         // ring 1: pure, no I/O
         .target(

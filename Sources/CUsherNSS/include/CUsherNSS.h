@@ -1,1 +1,76 @@
-#pragma once
+/* The C side of libnss_usher.so.2: glibc's structures and the files in the accounts directory. NSSUsher decides
+   which account or group a lookup finds. Nothing here allocates, except where glibc's contract has it grow a list. */
+#ifndef CUSHERNSS_H
+#define CUSHERNSS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    USHER_NAME_BYTES = 32,   /* any name of ours with its NUL; utmp holds as many */
+    USHER_RECORD_BYTES = 4096, /* AccountRecord.accountBytes */
+};
+
+enum usher_status {
+    USHER_FOUND,
+    USHER_NONE,
+    /* No file could be opened for want of descriptors or memory; errno says which. */
+    USHER_UNAVAILABLE,
+    /* The caller's buffer does not hold the answer. */
+    USHER_TOO_SMALL,
+};
+
+struct usher_text {
+    const uint8_t *_Nonnull bytes;
+    size_t length;
+};
+
+/* An account that a lookup found. Texts point to constants, into `record` or to the lookup's argument. */
+struct usher_account {
+    uint8_t *_Nonnull record; /* USHER_RECORD_BYTES for the account's file, on the caller's stack */
+    struct usher_text name;
+    uint32_t uid; /* and gid */
+    struct usher_text comment;
+    struct usher_text homes; /* the home is `homes`/`name` */
+    struct usher_text shell;
+    struct usher_text groups; /* decimal gids, each before a comma but the last */
+};
+
+/* A role group, in the bytes of its file. */
+struct usher_group {
+    uint32_t gid;
+    size_t length; /* of the file */
+    size_t name, name_length;       /* offset and length */
+    size_t members, members_length; /* names, each before a comma but the last */
+    size_t member_count;
+};
+
+/* Lookups, in Swift. */
+
+enum usher_status usher_account_named(const char *_Nonnull name, bool is_root, struct usher_account *_Nonnull account);
+enum usher_status usher_account_with_uid(uint32_t uid, struct usher_account *_Nonnull account);
+/* The first live account whose name is behind `cursor` in byte order; moves the cursor there. */
+enum usher_status usher_next_account(char *_Nonnull cursor, struct usher_account *_Nonnull account);
+/* Reads the next gid of an account's groups; false at the end. */
+bool usher_next_gid(const struct usher_account *_Nonnull account, size_t *_Nonnull position, uint32_t *_Nonnull gid);
+
+/* These read a group's file into `buffer`. */
+
+enum usher_status usher_group_named(const char *_Nonnull name, uint8_t *_Nonnull buffer, size_t capacity,
+                                    struct usher_group *_Nonnull group);
+enum usher_status usher_group_with_gid(uint32_t gid, uint8_t *_Nonnull buffer, size_t capacity,
+                                       struct usher_group *_Nonnull group);
+enum usher_status usher_next_group(char *_Nonnull cursor, uint8_t *_Nonnull buffer, size_t capacity,
+                                   struct usher_group *_Nonnull group);
+
+/* Reads a whole file of a directory, when both belong to root and nobody else can write them. */
+enum usher_status usher_read(const char *_Nonnull directory, const char *_Nonnull name, size_t limit,
+                             uint8_t *_Nonnull buffer, size_t capacity, size_t *_Nonnull length);
+/* Moves `cursor` (USHER_NAME_BYTES) to the first name in the directory that is behind it and starts with `prefix`. */
+enum usher_status usher_next_name(const char *_Nonnull directory, const char *_Nonnull prefix, char *_Nonnull cursor);
+/* Writes `prefix` and a decimal number, terminated. */
+void usher_number_name(const char *_Nonnull prefix, uint32_t number, char *_Nonnull name);
+size_t usher_length(const char *_Nonnull name);
+
+#endif

@@ -1,0 +1,81 @@
+internal import CUsherNSS
+
+// Role groups, whose gid follows from their name. A group's file is read into the buffer of the caller, who gave
+// room for the answer: a group can have more members than a stack has room for.
+
+@c @implementation func usher_group_named(
+    _ name: UnsafePointer<CChar>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
+    _ group: UnsafeMutablePointer<usher_group>
+) -> usher_status {
+    let asked = usher_text(name)
+    guard let gid = RoleGroup.gid(ofName: asked.buffer.span) else { return USHER_NONE }
+    // The name has at most 31 bytes; a constant size, because only such an allocation is sure to be on the stack.
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { file in
+        for index in 0..<filePrefix.utf8CodeUnitCount { file[index] = CChar(bitPattern: filePrefix.utf8Start[index]) }
+        for index in 0...asked.length { file[filePrefix.utf8CodeUnitCount + index] = name[index] }
+        return group.pointee.read(from: file.baseAddress!, name: asked, gid: gid, buffer, capacity)
+    }
+}
+
+@c @implementation func usher_group_with_gid(
+    _ gid: UInt32, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int, _ group: UnsafeMutablePointer<usher_group>
+) -> usher_status {
+    guard gid >= RoleGroup.firstGID, gid < RoleGroup.firstGID + RoleGroup.gidCount else { return USHER_NONE }
+    return withNumberedFile("gid.", gid) { group.pointee.read(from: $0, name: nil, gid: gid, buffer, capacity) }
+}
+
+@c @implementation func usher_next_group(
+    _ cursor: UnsafeMutablePointer<CChar>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
+    _ group: UnsafeMutablePointer<usher_group>
+) -> usher_status {
+    while true {
+        let status = usher_next_name(Paths.accounts.terminated, filePrefix.terminated, cursor)
+        guard status == USHER_FOUND else { return status }
+        let file = usher_text(cursor)
+        let name = usher_text(
+            bytes: file.bytes + filePrefix.utf8CodeUnitCount, length: file.length - filePrefix.utf8CodeUnitCount)
+        guard let gid = RoleGroup.gid(ofName: name.buffer.span) else { continue }
+        let found = group.pointee.read(from: cursor, name: name, gid: gid, buffer, capacity)
+        if found != USHER_NONE { return found }
+    }
+}
+
+private var filePrefix: StaticString { "group." }
+
+extension usher_group {
+    /// Reads a group's file. Its name must be the one asked for, and its gid the one that follows from its name.
+    fileprivate mutating func read(
+        from file: UnsafePointer<CChar>, name asked: usher_text?, gid: UInt32, _ buffer: UnsafeMutablePointer<UInt8>,
+        _ capacity: Int
+    ) -> usher_status {
+        var length = 0
+        let status = usher_read(
+            Paths.accounts.terminated, file, AccountRecord.groupBytes, buffer, capacity, &length)
+        guard status == USHER_FOUND else { return status }
+        let content = UnsafeBufferPointer(start: UnsafePointer(buffer), count: length).span
+        guard let name = AccountRecord.field("name", header: AccountRecord.groupHeader, in: content),
+            RoleGroup.gid(ofName: content.extracting(name)) == gid,
+            asked == nil || asked!.equals(usher_text(bytes: buffer + name.lowerBound, length: name.count)),
+            let number = AccountRecord.field("gid", header: AccountRecord.groupHeader, in: content),
+            AccountRecord.number(number, in: content) == gid,
+            let members = AccountRecord.field("members", header: AccountRecord.groupHeader, in: content),
+            let count = countNames(in: content.extracting(members))
+        else { return USHER_NONE }
+        self = usher_group(
+            gid: gid, length: length, name: name.lowerBound, name_length: name.count, members: members.lowerBound,
+            members_length: members.count, member_count: count)
+        return USHER_FOUND
+    }
+}
+
+/// How many names a list has; nil when one of them cannot be a user's.
+private func countNames(in list: Span<UInt8>) -> Int? {
+    var position = 0
+    var count = 0
+    while let range = nextItem(of: list, &position) {
+        guard !range.isEmpty else { return nil }
+        for index in range where list[index] == UInt8(ascii: ":") || list[index] == UInt8(ascii: " ") { return nil }
+        count += 1
+    }
+    return count
+}
