@@ -137,7 +137,10 @@ let package = Package(
         .testTarget(name: "UsherSystemTests", dependencies: ["UsherSystem"], swiftSettings: strict),
         .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),
         .testTarget(
-            name: "UsherAgentTests", dependencies: ["UsherAgent", "UsherStore", "UsherTicket"],
+            name: "UsherAgentTests",
+            dependencies: [
+                "UsherAgent", "UsherStore", "UsherSystem", "UsherWire", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .testTarget(name: "UsherCommandsTests", dependencies: ["UsherCommands"], swiftSettings: strict),
     ],
