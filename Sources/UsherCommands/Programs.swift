@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import UsherClient
+internal import UsherConfig
 internal import UsherSystem
 
 /// The two programs; each `main` calls one of these.
@@ -64,14 +65,21 @@ struct Program<Root: ParsableCommand> {
         case let error as ControlError: return report(Failure(error))
         case let error as SystemError: return report(Failure(error))
         case let exit as ExitCode: return ExitStatus(rawValue: exit.rawValue) ?? .failure
-        default:
-            // What ArgumentParser has to say: help, the version, or what is wrong with the command line.
-            let text = Root.fullMessage(for: error)
-            guard Root.exitCode(for: error) == .success else {
-                console.notify(text + "\n")
-                return .usage
-            }
-            return printing(text)
+        case let error as ConfigurationError:
+            DiagnosticReport.show(error.diagnostics, console)
+            return report(Failure("the configuration has \(counted(error.diagnostics.count, "mistake"))"))
+        default: return reportParsing(error)
+        }
+    }
+
+    /// What ArgumentParser has to say: help, the version, or what is wrong with the command line.
+    private func reportParsing(_ error: any Error) -> ExitStatus {
+        switch Root.exitCode(for: error) {
+        case .success: return printing(Root.fullMessage(for: error))
+        case .validationFailure:
+            console.notify(Root.fullMessage(for: error) + "\n")
+            return .usage
+        default: return report(Failure("\(error)"))
         }
     }
 

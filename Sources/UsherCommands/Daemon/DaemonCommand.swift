@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import UsherAgent
-internal import UsherConfig
 internal import UsherWire
 
 /// The session agent's command line.
@@ -25,22 +24,14 @@ struct Usherd: ServiceVerb {
     var check = false
 
     func perform(_ console: Console) async throws {
-        guard check else { return try await serve() }
+        guard check else { return try await Agent.run(configurationPath: config) }
         let report = HostFilesReport(configurationPath: config)
         DiagnosticReport.show(report.diagnostics, console)
-        let files: HostFiles
-        do {
-            files = try HostFiles(report)
-        } catch {
-            let count = error.diagnostics.count
-            throw Failure(count == 1 ? "1 mistake in the configuration" : "\(count) mistakes in the configuration")
+        guard report.errors.isEmpty else {
+            throw Failure("the configuration has \(counted(report.errors.count, "mistake"))")
         }
-        try console.print(
-            "host \(files.hostID): \(files.trust.count) trust entries, \(files.roles.count) roles, no mistakes\n")
-    }
-
-    /// Runs the agent until it is told to stop.
-    private func serve() async throws {
-        throw Failure("this build has no session agent")
+        let files = try HostFiles(report)
+        let trust = counted(files.trust.count, "trust entry", plural: "trust entries")
+        try console.print("host \(files.hostID): \(trust), \(counted(files.roles.count, "role")), no mistakes\n")
     }
 }

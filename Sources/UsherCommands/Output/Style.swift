@@ -63,3 +63,8 @@ enum Printable {
         }
     }
 }
+
+/// `1 role`, `3 roles`.
+func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
+    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
+}

@@ -31,10 +31,10 @@ struct RoleCheck: Verb {
             try console.write(JSONText.line(DiagnosticReport.json(diagnostics)))
         } else {
             DiagnosticReport.show(diagnostics, console)
-            if errors.isEmpty { try console.print("\(count == 1 ? "1 role" : "\(count) roles"), no mistakes\n") }
+            if errors.isEmpty { try console.print("\(counted(count, "role")), no mistakes\n") }
         }
         guard errors.isEmpty else {
-            throw Failure(errors.count == 1 ? "1 mistake in roles" : "\(errors.count) mistakes in roles")
+            throw Failure("the roles have \(counted(errors.count, "mistake"))")
         }
     }
 
