@@ -51,8 +51,8 @@ public enum CrossCheck {
             for group in file.role.groups {
                 guard let gid = RoleGroup.gid(ofName: Array(group.utf8).span) else { continue }
                 if let other = first[gid], other != group {
-                    diagnostics.append(
-                        file.source.diagnostic("group \(group) has the gid of group \(other): rename one", at: ["groups"]))
+                    let message = "group \(group) has the gid of group \(other): rename one"
+                    diagnostics.append(file.source.diagnostic(message, at: ["groups"]))
                 } else {
                     first[gid] = group
                 }

@@ -1,9 +1,12 @@
 /// Why a value is not what its key takes; the rest of the sentence "KEY …".
 struct ValueProblem: Error {
     var message: String
+    /// The element of a list (by its number from 0) or the member of a table at fault.
+    var part: String?
 
-    init(_ message: String) {
+    init(_ message: String, part: String? = nil) {
         self.message = message
+        self.part = part
     }
 }
 
@@ -125,7 +128,7 @@ extension Key where Value == [String] {
                     guard !values.contains(value) else { throw ValueProblem("repeats \"\(value)\"") }
                     values.append(value)
                 } catch {
-                    throw ValueProblem("element \(index + 1) \(error.message)")
+                    throw ValueProblem("element \(index + 1) \(error.message)", part: String(index))
                 }
             }
             return values

@@ -28,7 +28,8 @@ public struct RoleFile: Equatable, Sendable {
             }
             for account in accounts ?? [] {
                 guard let reason = RootEquivalent.reason(account: account) else { continue }
-                reader.report("account \"\(account)\" \(reason): set privileged = true to mean it", at: Keys.accounts.name)
+                reader.report(
+                    "account \"\(account)\" \(reason): set privileged = true to mean it", at: Keys.accounts.name)
             }
         }
         try reader.finish()
@@ -37,8 +38,8 @@ public struct RoleFile: Equatable, Sendable {
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         let role = Role(
             name: name, accounts: accounts.map { AccountSelector($0) }, groups: groups, maxDuration: maxDuration,
-            idleTimeout: idleTimeout, services: services, require: Set(require.compactMap { Requirement(rawValue: $0) }),
-            privileged: privileged, shell: shell)
+            idleTimeout: idleTimeout, services: services,
+            require: Set(require.compactMap { Requirement(rawValue: $0) }), privileged: privileged, shell: shell)
         return RoleFile(role: role, source: reader.source)
     }
 
@@ -47,10 +48,11 @@ public struct RoleFile: Equatable, Sendable {
             "name", .roleName, "The role's name; the file must be called after it.")
         static let accounts = Key.list(
             "accounts", of: .selector, counts: 1...64, fallback: ["ephemeral"],
-            "Accounts that the role opens: `ephemeral` for accounts made for the session, or existing accounts by name.")
+            "Accounts that the role opens: `ephemeral` for accounts made for the session, or existing ones by name.")
         static let groups = Key.list(
             "groups", of: .accountName, counts: 0...32, fallback: [],
-            "Groups of the session. A group named `usher-*` needs no entry in /etc/group; any other must exist on the host.")
+            "Groups of the session. One named `usher-*` needs no entry in /etc/group; any other must exist on the host."
+        )
         static let maxDuration = Key.integer(
             "max_duration", 1...604_800, "seconds", "Longest session; a ticket can only shorten it.")
         static let idleTimeout = Key<Int64?>.optionalInteger(
@@ -60,9 +62,10 @@ public struct RoleFile: Equatable, Sendable {
             "services", of: .accountName, counts: 1...16, fallback: ["sshd"], "PAM services that the role is for.")
         static let require = Key.list(
             "require", of: .choice(Requirement.allCases.map(\.rawValue)), counts: 0...4, fallback: [],
-            "What a ticket must carry: an approval id, a change number, a source address, the fingerprint of an SSH key.")
+            "What a ticket must carry: approval id, change number, source address, fingerprint of an SSH key.")
         static let privileged = Key.flag(
-            "privileged", fallback: false, "Says that the role may name the accounts and groups below that give root.")
+            "privileged", fallback: false,
+            "Says that the role may name the accounts and groups below, which give root.")
         static let shell = Key.text(
             "shell", .path, fallback: "/bin/bash", "Login shell of the session in an ephemeral account.")
 

@@ -6,10 +6,13 @@ struct SourceText: Equatable, Sendable {
 
     init(file: String, text: String) {
         self.file = file
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map {
-            $0.hasSuffix("\r") ? String($0.dropLast()) : String($0)
-        }
+        lines = Self.lines(of: text)
         positions = TOMLPositions.scan(text)
+    }
+
+    /// Without their line ends, which TOML allows to be LF or CRLF.
+    static func lines(of text: String) -> [String] {
+        text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map { String($0) }
     }
 
     /// A mistake at a key; at the nearest table above it when the key does not stand in the file.

@@ -39,7 +39,7 @@ indirect enum TOMLNode: Equatable {
 
     /// TOMLKit hands text and strings over NUL-terminated: what stands behind a NUL would silently be left out.
     private static func refuseNUL(_ text: String, in source: SourceText) throws(ConfigurationError) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in SourceText.lines(of: text).enumerated() {
             let hasNUL = line.unicodeScalars.contains("\0")
             guard hasNUL || line.contains("\\u0000") || line.contains("\\U00000000") else { continue }
             throw ConfigurationError(

@@ -2,12 +2,16 @@
 /// already been parsed, so that this scanner may assume it to be right and never needs to judge it.
 struct TOMLPositions {
     struct Position: Equatable, Sendable {
-        /// Both from 1; the column counts characters.
+        /// Both from 1; the column counts code points, as toml++ does.
         var line: Int
         var column: Int
     }
 
-    private let text: [Character]
+    /// TOML 1.0: A-Za-z0-9_-.
+    private static let bareKey = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-".unicodeScalars)
+    private static let valueEnds = Set(",]}#\n".unicodeScalars)
+
+    private let text: [Unicode.Scalar]
     private var index = 0
     private var line = 1
     private var lineStart = 0
@@ -16,23 +20,25 @@ struct TOMLPositions {
 
     /// The first position of every key and table header, by its path.
     static func scan(_ text: String) -> [[String]: Position] {
-        var scanner = TOMLPositions(text: Array(text))
+        var scanner = TOMLPositions(text: Array(text.unicodeScalars))
         while scanner.index < scanner.text.count {
             scanner.scanStatement()
         }
         return scanner.found
     }
 
-    private init(text: [Character]) {
+    private init(text: [Unicode.Scalar]) {
         self.text = text
+        // A byte order mark is allowed, and is no part of the first line.
+        if text.first == "\u{FEFF}" { advance() }
+        lineStart = index
     }
 
-    private var current: Character? { index < text.count ? text[index] : nil }
+    private var current: Unicode.Scalar? { index < text.count ? text[index] : nil }
 
     private mutating func advance(_ count: Int = 1) {
         for _ in 0..<count where index < text.count {
-            // A carriage return with its line feed is one Character.
-            let isNewline = text[index].isNewline
+            let isNewline = text[index] == "\n"
             index += 1
             if isNewline {
                 line += 1
@@ -52,7 +58,7 @@ struct TOMLPositions {
             skipBlanks()
             table = scanKey(under: [])
             skipLine()
-        case let character? where character.isNewline: advance()
+        case "\n", "\r": advance()
         default:
             scanPair(under: table)
             skipLine()
@@ -86,13 +92,17 @@ struct TOMLPositions {
         if let quote = current, quote == "\"" || quote == "'" {
             let start = index + 1
             scanString()
-            return String(text[start..<max(start, index - 1)])
+            return string(start..<max(start, index - 1))
         }
         let start = index
-        while let character = current, character.isLetter || character.isNumber || character == "_" || character == "-" {
-            advance()
-        }
-        return String(text[start..<index])
+        while let scalar = current, Self.bareKey.contains(scalar) { advance() }
+        return string(start..<index)
+    }
+
+    private func string(_ range: Range<Int>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: text[range])
+        return String(view)
     }
 
     private mutating func scanValue(under path: [String]) {
@@ -101,11 +111,13 @@ struct TOMLPositions {
         case "[": scanArray(under: path)
         case "{": scanInlineTable(under: path)
         default:
-            while let character = current, !character.isNewline, !",]}#".contains(character) { advance() }
+            while let scalar = current, !Self.valueEnds.contains(scalar) { advance() }
         }
     }
 
+    /// Notes the place of every element, by its number from 0.
     private mutating func scanArray(under path: [String]) {
+        var count = 0
         advance()
         while true {
             skipSpaceAndComments()
@@ -117,7 +129,9 @@ struct TOMLPositions {
             case ",": advance()
             default:
                 let before = index
-                scanValue(under: path)
+                found[path + [String(count)]] = Position(line: line, column: index - lineStart + 1)
+                scanValue(under: path + [String(count)])
+                count += 1
                 guard index > before else { return }
             }
         }
@@ -146,13 +160,13 @@ struct TOMLPositions {
         guard let quote = current else { return }
         let isLong = index + 2 < text.count && text[index + 1] == quote && text[index + 2] == quote
         advance(isLong ? 3 : 1)
-        while let character = current {
-            if character == "\\", quote == "\"" {
+        while let scalar = current {
+            if scalar == "\\", quote == "\"" {
                 advance(2)
-            } else if character == quote, !isLong {
+            } else if scalar == quote, !isLong {
                 advance()
                 return
-            } else if character == quote, index + 2 < text.count, text[index + 1] == quote, text[index + 2] == quote {
+            } else if scalar == quote, index + 2 < text.count, text[index + 1] == quote, text[index + 2] == quote {
                 while current == quote { advance() }
                 return
             } else {
@@ -166,19 +180,17 @@ struct TOMLPositions {
     }
 
     private mutating func skipSpaceAndComments() {
-        while let character = current {
-            if character == "#" {
-                skipLine()
-            } else if character == " " || character == "\t" || character.isNewline {
-                advance()
-            } else {
-                return
+        while let scalar = current {
+            switch scalar {
+            case "#": skipLine()
+            case " ", "\t", "\n", "\r": advance()
+            default: return
             }
         }
     }
 
     private mutating func skipLine() {
-        while let character = current, !character.isNewline { advance() }
+        while let scalar = current, scalar != "\n" { advance() }
         advance()
     }
 }

@@ -2,14 +2,12 @@
 struct TableReader {
     let source: SourceText
     private let members: [String: TOMLNode]
-    private let path: [String]
     private var known: Set<String> = []
     private(set) var diagnostics: [Diagnostic] = []
 
     init(file: String, text: String) throws(ConfigurationError) {
         source = SourceText(file: file, text: text)
         members = try TOMLNode.parse(text, in: source)
-        path = []
     }
 
     /// The value of a key, its default, or nil with a diagnostic.
@@ -23,13 +21,13 @@ struct TableReader {
         do {
             return try key.convert(node)
         } catch {
-            report("\(key.name) \(error.message)", at: key.name)
+            report("\(key.name) \(error.message)", at: key.name, part: error.part)
             return nil
         }
     }
 
-    mutating func report(_ message: String, at key: String? = nil) {
-        diagnostics.append(source.diagnostic(message, at: path + (key.map { [$0] } ?? [])))
+    mutating func report(_ message: String, at key: String? = nil, part: String? = nil) {
+        diagnostics.append(source.diagnostic(message, at: [key, part].compactMap { $0 }))
     }
 
     /// Throws everything that was wrong, in the order of the lines.

@@ -51,14 +51,14 @@ public struct TrustFile: Equatable, Sendable {
             var jwk = JSONObject()
             for (name, member) in members.sorted(by: { $0.key < $1.key }) {
                 guard case .string(let value) = member else {
-                    throw ValueProblem("has a \(name) that is \(member.kind), not a string")
+                    throw ValueProblem("has a \(name) that is \(member.kind), not a string", part: name)
                 }
                 jwk.members.append(JSONObject.Member(name: Array(name.utf8), value: .string(Array(value.utf8))))
             }
             do throws(KeyError) {
                 return try PublicKey(jwk: jwk)
             } catch {
-                throw ValueProblem("is not an Ed25519 public key: \(error.detail)")
+                throw ValueProblem("is not an Ed25519 public key: \(error.detail)", part: error.member)
             }
         }
 

@@ -1,5 +1,5 @@
-internal import UsherWire
 public import UsherTicket
+internal import UsherWire
 
 /// The decision about a ticket, from facts alone: no clock, no file, no state.
 ///
@@ -76,11 +76,11 @@ public enum Policy {
     }
 
     private static func checkBindings(_ claims: Claims, _ context: LoginContext) throws(Refusal) {
-        guard claims.account == context.account else {
+        guard Text.equal(claims.account, context.account) else {
             throw Refusal(
                 code: .wrongAccount, reason: "for account \(claims.account), not \(Text.safe(context.account))")
         }
-        guard claims.effectiveServices.contains(context.service) else {
+        guard claims.effectiveServices.contains(where: { Text.equal($0, context.service) }) else {
             let services = claims.effectiveServices.joined(separator: " ")
             throw Refusal(code: .wrongService, reason: "for service \(services), not \(Text.safe(context.service))")
         }
@@ -116,7 +116,7 @@ public enum Policy {
             throw Refusal(
                 code: .accountNotAllowedByRole, reason: "role \(name) does not open account \(claims.account)")
         }
-        guard role.services.contains(context.service) else {
+        guard role.services.contains(where: { Text.equal($0, context.service) }) else {
             throw Refusal(
                 code: .serviceNotAllowedByRole, reason: "role \(name) is not for service \(Text.safe(context.service))")
         }
@@ -165,6 +165,11 @@ enum AuthenticationInfo {
 
 /// Text of the client's or of a file's in a reason.
 enum Text {
+    /// Byte for byte: Swift's `==` also takes different spellings of one Unicode character for equal.
+    static func equal(_ left: String, _ right: String) -> Bool {
+        left.utf8.elementsEqual(right.utf8)
+    }
+
     /// At most 64 characters of printable ASCII; others become `?`.
     static func safe(_ text: String) -> String {
         let bytes = text.utf8.prefix(64).map { $0 >= 0x20 && $0 < 0x7F ? $0 : UInt8(ascii: "?") }

@@ -63,8 +63,8 @@ enum AddressText {
                 guard let dotted = parseDotted(part) else { return nil }
                 bytes += dotted
             } else {
-                guard !part.isEmpty, part.count <= 4, let value = UInt16(String(decoding: part, as: UTF8.self), radix: 16)
-                else { return nil }
+                let digits = String(decoding: part, as: UTF8.self)
+                guard !part.isEmpty, part.count <= 4, let value = UInt16(digits, radix: 16) else { return nil }
                 bytes += [UInt8(value >> 8), UInt8(value & 0xFF)]
             }
         }

@@ -28,10 +28,11 @@ struct JWK {
             let name = String(decoding: member.name, as: UTF8.self)
             guard ["kty", "crv", "x", "kid", "use", "alg"].contains(name) || (allowsPrivate && name == "d") else {
                 let secret = name == "d" ? ": d is a private key" : ""
-                throw KeyError(code: .unknownMember, detail: "member \(index + 1) does not belong here\(secret)")
+                throw KeyError(
+                    code: .unknownMember, member: name, detail: "member \(index + 1) does not belong here\(secret)")
             }
             guard case .string(let value) = member.value else {
-                throw KeyError(code: .invalidMember, detail: "\(name) is not a string")
+                throw KeyError(code: .invalidMember, member: name, detail: "\(name) is not a string")
             }
             members[name] = value
         }
@@ -47,7 +48,8 @@ struct JWK {
     /// A `kid` that a JWK gives must be the one that Usher derives.
     func checkKeyID(_ derived: String) throws(KeyError) {
         guard keyID == nil || keyID == derived else {
-            throw KeyError(code: .mismatch, detail: "kid is not the first 8 bytes of the RFC 7638 thumbprint")
+            throw KeyError(
+                code: .mismatch, member: "kid", detail: "kid is not the first 8 bytes of the RFC 7638 thumbprint")
         }
     }
 
@@ -63,14 +65,14 @@ struct JWK {
             return
         }
         guard given == Array(value.utf8) else {
-            throw KeyError(code: .invalidMember, detail: "\(name) is not \(value)")
+            throw KeyError(code: .invalidMember, member: name, detail: "\(name) is not \(value)")
         }
     }
 
     private static func bytes(_ name: String, in members: [String: [UInt8]]) throws(KeyError) -> [UInt8] {
         guard let text = members[name] else { throw KeyError(code: .missingMember, detail: "\(name) is missing") }
         guard let bytes = Base64URL.decode(text), bytes.count == 32 else {
-            throw KeyError(code: .invalidMember, detail: "\(name) is not 32 bytes in base64url")
+            throw KeyError(code: .invalidMember, member: name, detail: "\(name) is not 32 bytes in base64url")
         }
         return bytes
     }

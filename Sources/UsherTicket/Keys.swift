@@ -8,10 +8,13 @@ public struct KeyError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public var code: Code
+    /// The member of the JWK at fault, where it is one.
+    public var member: String?
     public var detail: String
 
-    public init(code: Code, detail: String) {
+    public init(code: Code, member: String? = nil, detail: String) {
         self.code = code
+        self.member = member
         self.detail = detail
     }
 
@@ -30,10 +33,10 @@ public struct PublicKey: Hashable, Sendable, CustomStringConvertible {
     /// From the raw 32 bytes. Refuses a point of small order: any signature would do for some messages.
     public init(rawBytes: [UInt8]) throws(KeyError) {
         guard rawBytes.count == 32, (try? Curve25519.Signing.PublicKey(rawRepresentation: rawBytes)) != nil else {
-            throw KeyError(code: .invalidMember, detail: "x is not 32 bytes")
+            throw KeyError(code: .invalidMember, member: "x", detail: "x is not 32 bytes")
         }
         guard !SmallOrder.contains(rawBytes) else {
-            throw KeyError(code: .weakKey, detail: "x is a point of small order")
+            throw KeyError(code: .weakKey, member: "x", detail: "x is a point of small order")
         }
         self.rawBytes = rawBytes
         let canonical = #"{"crv":"Ed25519","kty":"OKP","x":""# + Base64URL.encode(rawBytes) + #""}"#
@@ -78,7 +81,7 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
     /// From the 32 secret bytes of RFC 8032 section 5.1.5; the caller wipes them.
     public init(seed: [UInt8]) throws(KeyError) {
         guard seed.count == 32, let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: seed) else {
-            throw KeyError(code: .invalidMember, detail: "d is not 32 bytes")
+            throw KeyError(code: .invalidMember, member: "d", detail: "d is not 32 bytes")
         }
         self.key = key
         publicKey = try PublicKey(rawBytes: Array(key.publicKey.rawRepresentation))
@@ -97,7 +100,7 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
         defer { jwk.wipe() }
         try self.init(seed: jwk.d)
         guard publicKey.rawBytes == jwk.x else {
-            throw KeyError(code: .mismatch, detail: "x is not the public key of d")
+            throw KeyError(code: .mismatch, member: "x", detail: "x is not the public key of d")
         }
         try jwk.checkKeyID(publicKey.keyID)
     }

@@ -16,14 +16,13 @@ public enum TicketParser {
         guard parts.count == 3 else {
             throw TicketError(code: .malformed, detail: "\(parts.count) parts between dots, not 3")
         }
-        let header = try decode(parts[0], "header")
-        let payload = try decode(parts[1], "payload")
+        // The header first: an `alg` that is not allowed is the reason, not the signature that it comes with.
+        let keyID = try TicketHeader.keyID(try object(try decode(parts[0], "header"), "header"))
         let signature = try decode(parts[2], "signature")
         guard signature.count == 64 else {
             throw TicketError(code: .badEncoding, detail: "the signature has \(signature.count) bytes, not 64")
         }
-        let keyID = try TicketHeader.keyID(try object(header, "header"))
-        let claims = try ClaimReader.claims(try object(payload, "payload"), keyID: keyID)
+        let claims = try ClaimReader.claims(try object(try decode(parts[1], "payload"), "payload"), keyID: keyID)
         try ClaimRules.check(claims)
         try checkLength(bytes.count, of: claims)
         let input = Array(bytes[..<(parts[2].startIndex - 1)])

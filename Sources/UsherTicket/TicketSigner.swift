@@ -49,7 +49,8 @@ public enum TicketSigner {
             writer.value(.object(JSONObject(members: [member])))
             return (name, writer.sink.count * 4 / 3)
         }
-        return sizes.sorted { ($1.size, $0.name) < ($0.size, $1.name) }.prefix(3).map { "\($0.name) (\($0.size) bytes)" }
+        let longest = sizes.sorted { ($1.size, $0.name) < ($0.size, $1.name) }.prefix(3)
+        return longest.map { "\($0.name) (\($0.size) bytes)" }
     }
 
     private static func payload(_ claims: Claims) -> [UInt8] {
