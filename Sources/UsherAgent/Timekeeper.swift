@@ -6,8 +6,9 @@ internal import UsherStore
 internal import UsherSystem
 
 /// Twice a second: what is over by the clock. Once an hour: tickets that nobody can present any more.
-struct Timekeeper: Service {
+struct Timekeeper: Service, CustomStringConvertible {
     let runtime: Runtime
+    let description = "timekeeper"
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -35,8 +36,9 @@ struct Timekeeper: Service {
 }
 
 /// SIGHUP reads the configuration again.
-struct Reloader: Service {
+struct Reloader: Service, CustomStringConvertible {
     let runtime: Runtime
+    let description = "reloader"
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
