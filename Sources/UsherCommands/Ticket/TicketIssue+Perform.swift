@@ -8,7 +8,7 @@ extension TicketIssue {
 
     func perform(_ console: Console) throws {
         let signer = try KeyFile.privateKey(key)
-        let audience = try host ?? RootOptions().hostID()
+        let audience = try host ?? RootOptions.parse([]).hostID()
         var batch: [UInt8] = []
         defer { Secrets.wipe(&batch) }
         for number in 1...(count ?? 1) {
