@@ -134,7 +134,8 @@ let package = Package(
         .testTarget(name: "UsherTicketTests", dependencies: ["UsherTicket", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherPolicyTests", dependencies: ["UsherPolicy", "UsherTicket"], swiftSettings: strict),
         .testTarget(name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy"], swiftSettings: strict),
-        .testTarget(name: "UsherSystemTests", dependencies: ["UsherSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherSystemTests", dependencies: ["UsherSystem", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),
         .testTarget(
             name: "UsherAgentTests",

@@ -98,6 +98,6 @@ public enum Secrets {
         unsafe bytes.withUnsafeMutableBytes { buffer in
             if let start = buffer.baseAddress { unsafe explicit_bzero(start, buffer.count) }
         }
-        bytes.removeAll()
+        bytes.removeAll(keepingCapacity: true)
     }
 }

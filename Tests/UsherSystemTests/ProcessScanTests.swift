@@ -1,0 +1,165 @@
+import Foundation
+import Glibc
+import Testing
+import UsherSystem
+
+@Suite("Finding the processes of sessions")
+struct ProcessScanTests {
+    private static let setpriv = "/usr/bin/setpriv"
+
+    private func found(_ match: SessionMatch) throws -> [Int32] {
+        try ProcessScan.find(matching: [match])[0]
+    }
+
+    /// A process of `uid` in an audit session of its own.
+    private func login(_ uid: UInt32) throws -> Helper {
+        let helper = try Helper(
+            shell: "echo \(uid) > /proc/self/loginuid; exec setpriv --reuid=\(uid) --regid=\(uid) --clear-groups sleep 60")
+        try helper.becomes("sleep")
+        return helper
+    }
+
+    @Test("by uid, by audit session, and by both without counting twice")
+    func uidAndSession() throws {
+        let uid = try freshUID()
+        let helper = try login(uid)
+        let session = try #require(try Processes.sessionID(helper.pid))
+        #expect(try found(SessionMatch(uid: uid)) == [helper.pid])
+        #expect(try found(SessionMatch(auditSession: session)) == [helper.pid])
+        #expect(try found(SessionMatch(auditSession: session, uid: uid)) == [helper.pid])
+    }
+
+    @Test("one pass serves many sessions and keeps them apart")
+    func manySessions() throws {
+        let uids = try (0..<20).map { _ in try freshUID() }
+        let helpers = try uids.map { uid in try login(uid) }
+        let matches = try zip(uids, helpers).enumerated().map { index, pair in
+            let session = try Processes.sessionID(pair.1.pid)
+            return index % 2 == 0 ? SessionMatch(uid: pair.0) : SessionMatch(auditSession: session)
+        }
+        #expect(try ProcessScan.find(matching: matches) == helpers.map { [$0.pid] })
+    }
+
+    @Test("a process that changed all its ids but one is found", arguments: 0..<3)
+    func singleID(position: Int) throws {
+        let uid = try freshUID()
+        var ids = [65001, 65001, 65001]
+        ids[position] = Int(uid)
+        let helper = try Helper(
+            "/usr/bin/python3", ["-c", "import os,time; os.setresuid(\(ids[0]),\(ids[1]),\(ids[2])); time.sleep(60)"])
+        try eventually("found") { try found(SessionMatch(uid: uid)) == [helper.pid] }
+    }
+
+    @Test("a process that a root session left to root is found by its audit session")
+    func rootOfSession() throws {
+        let helper = try Helper(shell: "echo \(try freshUID()) > /proc/self/loginuid; setsid sleep 62 & exec sleep 60")
+        try helper.becomes("sleep")
+        let session = try #require(try Processes.sessionID(helper.pid))
+        try eventually("both") { try found(SessionMatch(auditSession: session)).count == 2 }
+        #expect(try ProcessScan.signal(SIGKILL, try found(SessionMatch(auditSession: session)),
+            matching: SessionMatch(auditSession: session)) == 2)
+        try eventually("none") { try found(SessionMatch(auditSession: session)).isEmpty }
+    }
+
+    @Test("a zombie is not found")
+    func zombie() throws {
+        let uid = try freshUID()
+        let helper = try Helper(shell: "setpriv --reuid=\(uid) --clear-groups true & exec sleep 60")
+        try helper.becomes("sleep")
+        try eventually("a zombie") {
+            try Processes.all().contains { pid in
+                guard let stat = try? Processes.stat(pid) else { return false }
+                return stat.parent == helper.pid && stat.isZombie
+            }
+        }
+        #expect(try found(SessionMatch(uid: uid)).isEmpty)
+    }
+
+    @Test("a process whose first thread has ended is alive, and found")
+    func deadLeader() throws {
+        let uid = try freshUID()
+        // SYS_exit ends the calling thread alone; its number is that of the machine.
+        let script = """
+            import os, time, threading, ctypes, platform
+            os.setresuid(\(uid), \(uid), \(uid))
+            threading.Thread(target=time.sleep, args=(60,)).start()
+            ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+            """
+        let helper = try Helper("/usr/bin/python3", ["-c", script])
+        try eventually("the leader is dead") { try Processes.stat(helper.pid).state == UInt8(ascii: "Z") }
+        #expect(try !Processes.stat(helper.pid).isZombie)
+        #expect(try found(SessionMatch(uid: uid)) == [helper.pid])
+        #expect(try PIDFD.open(helper.pid).isAlive)
+        #expect(try ProcessScan.signal(SIGKILL, [helper.pid], matching: SessionMatch(uid: uid)) == 1)
+        helper.reap()
+        #expect(try found(SessionMatch(uid: uid)).isEmpty)
+    }
+
+    @Test("threads are not processes of their own")
+    func threads() throws {
+        let uid = try freshUID()
+        let script = """
+            import os, time, threading
+            os.setresuid(\(uid), \(uid), \(uid))
+            for _ in range(5): threading.Thread(target=time.sleep, args=(60,)).start()
+            """
+        let helper = try Helper("/usr/bin/python3", ["-c", script])
+        try eventually("six threads") { try Processes.stat(helper.pid).threads == 6 }
+        #expect(try found(SessionMatch(uid: uid)) == [helper.pid])
+    }
+
+    @Test("an unset audit session, root, the root cgroup and an empty match find nothing")
+    func neverEverything() throws {
+        let matches = [
+            SessionMatch(auditSession: Processes.unset), SessionMatch(uid: 0), SessionMatch(cgroup: "/"),
+            SessionMatch(cgroup: ""), SessionMatch(),
+        ]
+        #expect(try ProcessScan.find(matching: matches) == [[], [], [], [], []])
+        let mixed = [SessionMatch(auditSession: Processes.unset, uid: 0), SessionMatch(uid: try freshUID())]
+        #expect(try ProcessScan.find(matching: mixed) == [[], []])
+        #expect(try ProcessScan.signal(SIGKILL, [getpid()], matching: SessionMatch(uid: 0)) == 0)
+    }
+
+    @Test("by cgroup, with groups below it, but not groups whose names only begin alike")
+    func cgroup() throws {
+        let root = try Mounts.cgroup2Root()
+        let name = "test-" + UUID().uuidString.lowercased().prefix(8)
+        let group = try ControlGroup.create(String(name), root: root)
+        let longer = try ControlGroup.create(name + "-b", root: root)
+        let nested = ControlGroup(membership: group.membership + "/inner", root: root)
+        try Files.makeDirectory(nested.path, mode: 0o755)
+        let helpers = try (0..<3).map { _ in try Helper("/bin/sleep", ["60"]) }
+        try group.attach(helpers[0].pid)
+        try nested.attach(helpers[1].pid)
+        try longer.attach(helpers[2].pid)
+        let result = try ProcessScan.find(matching: [
+            SessionMatch(cgroup: group.membership), SessionMatch(cgroup: longer.membership),
+        ])
+        #expect(Set(result[0]) == Set([helpers[0].pid, helpers[1].pid]))
+        #expect(result[1] == [helpers[2].pid])
+        for each in [group, longer] {
+            try each.kill()
+            #expect(try each.waitUntilEmpty(.after(milliseconds: 5000)))
+            try each.remove()
+        }
+    }
+
+    @Test("a process that no longer matches is not signalled")
+    func rechecks() throws {
+        let helper = try Helper("/bin/sleep", ["60"])
+        #expect(try ProcessScan.signal(SIGKILL, [helper.pid], matching: SessionMatch(uid: try freshUID())) == 0)
+        #expect(try PIDFD.open(helper.pid).isAlive)
+    }
+
+    @Test("a pass over the machine's processes for 1000 sessions stays below a second")
+    func cost() throws {
+        let matches = (0..<1000).map { index in
+            SessionMatch(
+                auditSession: 4_000_000_000 + UInt32(index), uid: 1_990_000_000 + UInt32(index),
+                cgroup: "/usher/s-\(index)")
+        }
+        let start = SystemClock.monotonicNanoseconds()
+        _ = try ProcessScan.find(matching: matches)
+        #expect(SystemClock.monotonicNanoseconds() - start < 1_000_000_000)
+    }
+}
