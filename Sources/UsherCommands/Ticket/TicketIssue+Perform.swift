@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import UsherSystem
 internal import UsherTicket
 internal import UsherWire
