@@ -5,6 +5,9 @@ import statistics
 import sys
 from dataclasses import dataclass
 
+# What went wrong can be long; the whole of it stands on standard error.
+LONGEST_CELL = 100
+
 
 @dataclass
 class Row:
@@ -39,7 +42,8 @@ class Report:
     def table(self):
         verdict = {None: "", True: "yes", False: "MISSED"}
         cells = [("what", "measured", "aim", "met")] + [
-            (row.what, row.measured, row.aim, "VIOLATED" if row.violation else verdict[row.met]) for row in self.rows]
+            (row.what, " ".join(row.measured.split())[:LONGEST_CELL], row.aim,
+             "VIOLATED" if row.violation else verdict[row.met]) for row in self.rows]
         widths = [max(len(row[column]) for row in cells) for column in range(4)]
         lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in cells]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
