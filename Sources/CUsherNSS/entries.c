@@ -265,7 +265,7 @@ ENTRY enum nss_status _nss_usher_initgroups_dyn(const char *name, gid_t primary,
 
 struct cursor {
     pthread_mutex_t lock;
-    char name[USHER_NAME_BYTES];
+    char name[USHER_FILE_NAME_BYTES];
 };
 
 static struct cursor account_cursor = { .lock = PTHREAD_MUTEX_INITIALIZER };
@@ -295,7 +295,7 @@ ENTRY enum nss_status _nss_usher_getpwent_r(struct passwd *result, char *buffer,
     int saved = errno;
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
-    char name[USHER_NAME_BYTES];
+    char name[USHER_FILE_NAME_BYTES];
     pthread_mutex_lock(&account_cursor.lock);
     memcpy(name, account_cursor.name, sizeof name);
     enum usher_status status = usher_next_account(name, &account);
@@ -326,7 +326,7 @@ ENTRY enum nss_status _nss_usher_getgrent_r(struct group *result, char *buffer, 
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
     struct usher_group group;
-    char name[USHER_NAME_BYTES];
+    char name[USHER_FILE_NAME_BYTES];
     pthread_mutex_lock(&group_cursor.lock);
     memcpy(name, group_cursor.name, sizeof name);
     enum usher_status status = usher_next_group(name, (uint8_t *)buffer, length, &group);

@@ -87,7 +87,7 @@ struct entry_header {
 /* Whether a name stands between the cursor and the best one so far. */
 static bool is_nearer(const char *name, const char *prefix, const char *cursor, const char *best)
 {
-    return strncmp(name, prefix, strlen(prefix)) == 0 && strlen(name) < USHER_NAME_BYTES && strcmp(name, cursor) > 0
+    return strncmp(name, prefix, strlen(prefix)) == 0 && strlen(name) < USHER_FILE_NAME_BYTES && strcmp(name, cursor) > 0
         && (best[0] == '\0' || strcmp(name, best) < 0);
 }
 
@@ -95,7 +95,7 @@ static bool is_nearer(const char *name, const char *prefix, const char *cursor, 
 enum usher_status usher_next_name(const char *directory, const char *prefix, char *cursor)
 {
     _Alignas(struct entry_header) char block[4096];
-    char best[USHER_NAME_BYTES] = "";
+    char best[USHER_FILE_NAME_BYTES] = "";
     enum usher_status result = USHER_NONE;
     int fd = open_directory(directory, &result);
     if (fd < 0)
@@ -118,12 +118,17 @@ enum usher_status usher_next_name(const char *directory, const char *prefix, cha
     return USHER_FOUND;
 }
 
-void usher_number_name(const char *prefix, uint32_t number, char *name)
+void usher_numbered_name(const char *prefix, uint32_t number, char *name)
 {
-    snprintf(name, USHER_NAME_BYTES, "%s%" PRIu32, prefix, number);
+    snprintf(name, USHER_FILE_NAME_BYTES, "%s%" PRIu32, prefix, number);
 }
 
-size_t usher_length(const char *name)
+void usher_prefixed_name(const char *prefix, const char *text, char *name)
 {
-    return strlen(name);
+    snprintf(name, USHER_FILE_NAME_BYTES, "%s%s", prefix, text);
+}
+
+size_t usher_length(const char *text)
+{
+    return strlen(text);
 }

@@ -3,26 +3,33 @@ internal import CUsherNSS
 // Which account a lookup finds. A name of the ephemeral form is an account for root whether or not it is live, so
 // that a lookup tells nothing about which tickets exist; for everybody else it is one while its file stands.
 
-@c @implementation func usher_account_named(
-    _ name: UnsafePointer<CChar>, _ is_root: Bool, _ account: UnsafeMutablePointer<usher_account>
+@c(usher_account_named) @implementation
+func accountNamed(
+    _ name: UnsafePointer<CChar>, _ isRoot: Bool, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
     let asked = usher_text(name)
     guard let uid = EphemeralAccount.uid(ofName: asked.buffer.span) else { return USHER_NONE }
     let status = account.pointee.read(from: name, name: asked, uid: uid)
-    guard status != USHER_FOUND, is_root else { return status }
+    guard status != USHER_FOUND, isRoot else { return status }
     // Without a file, or with one that is not right: what follows from the name, and no more.
     account.pointee.answer(name: asked, uid: uid, comment: usher_text(""), groups: usher_text(""))
     return USHER_FOUND
 }
 
-@c @implementation func usher_account_with_uid(
+@c(usher_account_with_uid) @implementation
+func accountWithUID(
     _ uid: UInt32, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
     guard EphemeralAccount.contains(uid: uid) else { return USHER_NONE }
-    return withNumberedFile("uid.", uid) { account.pointee.read(from: $0, name: nil, uid: uid) }
+    return withFileName {
+        usher_numbered_name("uid.", uid, $0)
+    } use: {
+        account.pointee.read(from: $0, name: nil, uid: uid)
+    }
 }
 
-@c @implementation func usher_next_account(
+@c(usher_next_account) @implementation
+func nextAccount(
     _ cursor: UnsafeMutablePointer<CChar>, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
     while true {
@@ -36,7 +43,8 @@ internal import CUsherNSS
     }
 }
 
-@c @implementation func usher_next_gid(
+@c(usher_next_gid) @implementation
+func nextGID(
     _ account: UnsafePointer<usher_account>, _ position: UnsafeMutablePointer<Int>, _ gid: UnsafeMutablePointer<UInt32>
 ) -> Bool {
     let groups = account.pointee.groups.buffer.span
@@ -57,9 +65,11 @@ extension usher_account {
         guard status == USHER_FOUND else { return status }
         let content = UnsafeMutableBufferPointer(start: record, count: length)
         guard let name = field("name", of: content), EphemeralAccount.uid(ofName: name.buffer.span) == uid,
-            asked == nil || asked!.equals(name),
-            let number = field("uid", of: content), AccountRecord.number(0..<number.length, in: number.buffer.span) == uid,
-            let comment = field("comment", of: content), let groups = field("groups", of: content), areGIDs(groups.buffer.span)
+            asked?.equals(name) ?? true,
+            let number = field("uid", of: content),
+            AccountRecord.number(0..<number.length, in: number.buffer.span) == uid,
+            let comment = field("comment", of: content), let groups = field("groups", of: content),
+            areGIDs(groups.buffer.span)
         else { return USHER_NONE }
         removeColons(from: comment, in: content)
         answer(name: name, uid: uid, comment: comment, groups: groups)
@@ -87,7 +97,9 @@ private func field(_ name: StaticString, of content: UnsafeMutableBufferPointer<
 private func areGIDs(_ list: Span<UInt8>) -> Bool {
     var position = 0
     while let range = nextItem(of: list, &position) {
-        guard let number = AccountRecord.number(range, in: list), number != 0, number != UInt32.max else { return false }
+        guard let number = AccountRecord.number(range, in: list), number != 0, number != UInt32.max else {
+            return false
+        }
     }
     return true
 }

@@ -40,12 +40,14 @@ func nextItem(of list: Span<UInt8>, _ position: inout Int) -> Range<Int>? {
     return position..<end
 }
 
-/// Gives the name of a file such as `uid.1879048192` to `use`.
-func withNumberedFile(
-    _ prefix: StaticString, _ number: UInt32, _ use: (UnsafePointer<CChar>) -> usher_status
+/// Gives the name of a file that `fill` writes to `use`. Of a constant size, because only then it is sure to be on
+/// the stack.
+func withFileName(
+    _ fill: (UnsafeMutablePointer<CChar>) -> Void, use: (UnsafePointer<CChar>) -> usher_status
 ) -> usher_status {
-    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(USHER_NAME_BYTES)) { name in
-        usher_number_name(prefix.terminated, number, name.baseAddress!)
-        return use(name.baseAddress!)
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(USHER_FILE_NAME_BYTES)) { name in
+        guard let start = name.baseAddress else { return USHER_NONE }
+        fill(start)
+        return use(start)
     }
 }

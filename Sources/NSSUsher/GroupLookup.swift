@@ -3,28 +3,34 @@ internal import CUsherNSS
 // Role groups, whose gid follows from their name. A group's file is read into the buffer of the caller, who gave
 // room for the answer: a group can have more members than a stack has room for.
 
-@c @implementation func usher_group_named(
+@c(usher_group_named) @implementation
+func groupNamed(
     _ name: UnsafePointer<CChar>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
     _ group: UnsafeMutablePointer<usher_group>
 ) -> usher_status {
     let asked = usher_text(name)
     guard let gid = RoleGroup.gid(ofName: asked.buffer.span) else { return USHER_NONE }
-    // The name has at most 31 bytes; a constant size, because only such an allocation is sure to be on the stack.
-    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { file in
-        for index in 0..<filePrefix.utf8CodeUnitCount { file[index] = CChar(bitPattern: filePrefix.utf8Start[index]) }
-        for index in 0...asked.length { file[filePrefix.utf8CodeUnitCount + index] = name[index] }
-        return group.pointee.read(from: file.baseAddress!, name: asked, gid: gid, buffer, capacity)
+    return withFileName {
+        usher_prefixed_name(filePrefix.terminated, name, $0)
+    } use: {
+        group.pointee.read(from: $0, name: asked, gid: gid, buffer, capacity)
     }
 }
 
-@c @implementation func usher_group_with_gid(
+@c(usher_group_with_gid) @implementation
+func groupWithGID(
     _ gid: UInt32, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int, _ group: UnsafeMutablePointer<usher_group>
 ) -> usher_status {
     guard gid >= RoleGroup.firstGID, gid < RoleGroup.firstGID + RoleGroup.gidCount else { return USHER_NONE }
-    return withNumberedFile("gid.", gid) { group.pointee.read(from: $0, name: nil, gid: gid, buffer, capacity) }
+    return withFileName {
+        usher_numbered_name("gid.", gid, $0)
+    } use: {
+        group.pointee.read(from: $0, name: nil, gid: gid, buffer, capacity)
+    }
 }
 
-@c @implementation func usher_next_group(
+@c(usher_next_group) @implementation
+func nextGroup(
     _ cursor: UnsafeMutablePointer<CChar>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
     _ group: UnsafeMutablePointer<usher_group>
 ) -> usher_status {
@@ -55,7 +61,7 @@ extension usher_group {
         let content = UnsafeBufferPointer(start: UnsafePointer(buffer), count: length).span
         guard let name = AccountRecord.field("name", header: AccountRecord.groupHeader, in: content),
             RoleGroup.gid(ofName: content.extracting(name)) == gid,
-            asked == nil || asked!.equals(usher_text(bytes: buffer + name.lowerBound, length: name.count)),
+            asked?.equals(usher_text(bytes: buffer + name.lowerBound, length: name.count)) ?? true,
             let number = AccountRecord.field("gid", header: AccountRecord.groupHeader, in: content),
             AccountRecord.number(number, in: content) == gid,
             let members = AccountRecord.field("members", header: AccountRecord.groupHeader, in: content),

@@ -16,14 +16,14 @@ struct ModuleHost: PAMHost {
     }
 
     func variable(_ name: StaticString) -> [UInt8]? {
-        withTerminated([UInt8](name)) { pam_getenv(pam, $0) }.map { [UInt8](terminated: $0) }
+        pam_getenv(pam, terminated([UInt8](name))).map { [UInt8](terminated: $0) }
     }
 
     func setVariable(_ name: StaticString, to value: [UInt8]?) -> Bool {
         // pam_putenv(3): NAME=value sets, NAME alone removes.
         var text = [UInt8](name)
         if let value { text += [UInt8(ascii: "=")] + value }
-        return withTerminated(text) { pam_putenv(pam, $0) } == PAM_SUCCESS
+        return pam_putenv(pam, terminated(text)) == PAM_SUCCESS
     }
 
     func withAnswer(to prompt: [UInt8], _ use: (Span<UInt8>) -> AgentOutcome) -> AgentOutcome? {
@@ -91,8 +91,8 @@ struct ModuleHost: PAMHost {
         }
     }
 
-    private func withTerminated<Result>(_ text: [UInt8], _ use: (UnsafePointer<CChar>) -> Result) -> Result {
-        (text + [0]).withUnsafeBytes { use($0.baseAddress!.assumingMemoryBound(to: CChar.self)) }
+    private func terminated(_ text: [UInt8]) -> [CChar] {
+        (text + [0]).map { CChar(bitPattern: $0) }
     }
 }
 

@@ -2,25 +2,30 @@ internal import CUsherPAM
 
 // The phases that Sources/CUsherPAM/entries.c calls; UsherPAMCore decides.
 
-@c @implementation func usher_phase_authenticate(_ host: UnsafePointer<usher_host>) -> Int32 {
+@c(usher_phase_authenticate) @implementation
+func authenticate(_ host: UnsafePointer<usher_host>) -> Int32 {
     phases(host).authenticate().code
 }
 
-@c @implementation func usher_phase_account(_ host: UnsafePointer<usher_host>) -> Int32 {
+@c(usher_phase_account) @implementation
+func authorize(_ host: UnsafePointer<usher_host>) -> Int32 {
     phases(host).authorize().code
 }
 
-@c @implementation func usher_phase_set_credentials(_ host: UnsafePointer<usher_host>) -> Int32 {
+@c(usher_phase_set_credentials) @implementation
+func setCredentials(_ host: UnsafePointer<usher_host>) -> Int32 {
     // PAM_ESTABLISH_CRED, PAM_REINITIALIZE_CRED and PAM_REFRESH_CRED are one to us.
     host.pointee.flags & Int32(PAM_DELETE_CRED) != 0
         ? phases(host).deleteCredentials().code : phases(host).establishCredentials().code
 }
 
-@c @implementation func usher_phase_open_session(_ host: UnsafePointer<usher_host>) -> Int32 {
+@c(usher_phase_open_session) @implementation
+func openSession(_ host: UnsafePointer<usher_host>) -> Int32 {
     phases(host).openSession().code
 }
 
-@c @implementation func usher_phase_close_session(_ host: UnsafePointer<usher_host>) -> Int32 {
+@c(usher_phase_close_session) @implementation
+func closeSession(_ host: UnsafePointer<usher_host>) -> Int32 {
     phases(host).closeSession().code
 }
 

@@ -144,7 +144,9 @@ extension PAMPhases {
     /// Leaves the session's id with libpam and in the audit stream.
     private func mark(_ session: OpenedSession, _ login: LoginFacts) throws(PhaseFailure) {
         guard host.store(session: session.id) else { throw .step("pam_set_data: session not stored") }
-        guard host.setVariable("USHER_SESSION", to: session.id) else { throw .step("pam_putenv: USHER_SESSION not set") }
+        guard host.setVariable("USHER_SESSION", to: session.id) else {
+            throw .step("pam_putenv: USHER_SESSION not set")
+        }
         let outcome = host.audit(
             tag: session.tag, remoteHost: auditSafe(login.remoteHost), terminal: auditSafe(login.terminal))
         guard outcome == .written else { throw .audit(outcome) }

@@ -7,9 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a function that Swift implements is called there. */
+#define USHER_SWIFT(name) __attribute__((swift_name(name)))
+
 enum {
-    USHER_NAME_BYTES = 32,   /* any name of ours with its NUL; utmp holds as many */
-    USHER_RECORD_BYTES = 4096, /* AccountRecord.accountBytes */
+    USHER_FILE_NAME_BYTES = 48, /* `group.` and the longest name of a group, 31 bytes, with room */
+    USHER_RECORD_BYTES = 4096,  /* AccountRecord.accountBytes */
 };
 
 enum usher_status {
@@ -48,29 +51,37 @@ struct usher_group {
 
 /* Lookups, in Swift. */
 
+USHER_SWIFT("accountNamed(_:_:_:)")
 enum usher_status usher_account_named(const char *_Nonnull name, bool is_root, struct usher_account *_Nonnull account);
+USHER_SWIFT("accountWithUID(_:_:)")
 enum usher_status usher_account_with_uid(uint32_t uid, struct usher_account *_Nonnull account);
 /* The first live account whose name is behind `cursor` in byte order; moves the cursor there. */
+USHER_SWIFT("nextAccount(_:_:)")
 enum usher_status usher_next_account(char *_Nonnull cursor, struct usher_account *_Nonnull account);
 /* Reads the next gid of an account's groups; false at the end. */
+USHER_SWIFT("nextGID(_:_:_:)")
 bool usher_next_gid(const struct usher_account *_Nonnull account, size_t *_Nonnull position, uint32_t *_Nonnull gid);
 
 /* These read a group's file into `buffer`. */
 
+USHER_SWIFT("groupNamed(_:_:_:_:)")
 enum usher_status usher_group_named(const char *_Nonnull name, uint8_t *_Nonnull buffer, size_t capacity,
                                     struct usher_group *_Nonnull group);
+USHER_SWIFT("groupWithGID(_:_:_:_:)")
 enum usher_status usher_group_with_gid(uint32_t gid, uint8_t *_Nonnull buffer, size_t capacity,
                                        struct usher_group *_Nonnull group);
+USHER_SWIFT("nextGroup(_:_:_:_:)")
 enum usher_status usher_next_group(char *_Nonnull cursor, uint8_t *_Nonnull buffer, size_t capacity,
                                    struct usher_group *_Nonnull group);
 
 /* Reads a whole file of a directory, when both belong to root and nobody else can write them. */
 enum usher_status usher_read(const char *_Nonnull directory, const char *_Nonnull name, size_t limit,
                              uint8_t *_Nonnull buffer, size_t capacity, size_t *_Nonnull length);
-/* Moves `cursor` (USHER_NAME_BYTES) to the first name in the directory that is behind it and starts with `prefix`. */
+/* Moves `cursor` (USHER_FILE_NAME_BYTES) to the first name in the directory that is behind it and starts with `prefix`. */
 enum usher_status usher_next_name(const char *_Nonnull directory, const char *_Nonnull prefix, char *_Nonnull cursor);
-/* Writes `prefix` and a decimal number, terminated. */
-void usher_number_name(const char *_Nonnull prefix, uint32_t number, char *_Nonnull name);
-size_t usher_length(const char *_Nonnull name);
+/* Write a prefix and a decimal number or a text, terminated and never more than USHER_FILE_NAME_BYTES. */
+void usher_numbered_name(const char *_Nonnull prefix, uint32_t number, char *_Nonnull name);
+void usher_prefixed_name(const char *_Nonnull prefix, const char *_Nonnull text, char *_Nonnull name);
+size_t usher_length(const char *_Nonnull text);
 
 #endif

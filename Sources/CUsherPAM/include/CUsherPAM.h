@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a function that Swift implements is called there. */
+#define USHER_SWIFT(name) __attribute__((swift_name(name)))
+
 enum {
     USHER_CALL_BYTES = 8192,   /* Limits.agentCallBytes */
     USHER_REPLY_BYTES = 16384, /* Limits.agentReplyBytes */
@@ -24,10 +27,15 @@ struct usher_host {
 };
 
 /* The phases, in Swift. Each returns a PAM code. */
+USHER_SWIFT("authenticate(_:)")
 int usher_phase_authenticate(const struct usher_host *_Nonnull host);
+USHER_SWIFT("setCredentials(_:)")
 int usher_phase_set_credentials(const struct usher_host *_Nonnull host);
+USHER_SWIFT("authorize(_:)")
 int usher_phase_account(const struct usher_host *_Nonnull host);
+USHER_SWIFT("openSession(_:)")
 int usher_phase_open_session(const struct usher_host *_Nonnull host);
+USHER_SWIFT("closeSession(_:)")
 int usher_phase_close_session(const struct usher_host *_Nonnull host);
 
 /* libpam's variadic functions, which Swift cannot call. Texts are not terminated. */
