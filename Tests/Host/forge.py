@@ -112,19 +112,13 @@ def with_algorithm(key, algorithm, name=None):
 
 
 def of_length(key, length, name=None):
-    """A ticket of exactly this many characters, padded by a claim that every host ignores."""
-    for padding in range(length):
-        made = ticket(key, name, x_padding="a" * padding) if padding else ticket(key, name)
-        if len(made) == length:
-            return made
-        if len(made) > length:
-            break
-        if length - len(made) > 8:
-            # Three bytes of claims are four characters of ticket: jump near the mark.
-            closer = padding + (length - len(made)) * 3 // 4 - 24
-            for guess in range(max(closer, 1), closer + 64):
-                made = ticket(key, name, x_padding="a" * guess)
-                if len(made) == length:
-                    return made
-            break
+    """A ticket of exactly this many characters, by a claim that every host ignores."""
+    # Unpadded base64 never has a length of 1 mod 4; a blank in the header makes another residue the missing one.
+    for header in ('{{"alg":"EdDSA","typ":"{0}","kid":"{1}"}}', '{{"alg":"EdDSA","typ":"{0}", "kid":"{1}"}}'):
+        for padding in range(1, length):
+            made = sign(claims(name, x_padding="a" * padding), key, header.format(TYPE, key.id))
+            if len(made) == length:
+                return made
+            if len(made) > length:
+                break
     raise ValueError(f"no ticket of {length} characters")

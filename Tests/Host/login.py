@@ -46,6 +46,7 @@ class Client:
         self._answer = answer
         self._key = key
         self._options = list(options)
+        self._terminals = []
 
     def __enter__(self):
         askpass = self._files / "askpass"
@@ -59,6 +60,8 @@ class Client:
         return self
 
     def __exit__(self, *_):
+        for shell in self._terminals:
+            shell.close(force=True)
         self._directory.cleanup()
 
     @property
@@ -116,8 +119,10 @@ class Client:
         """A login on a terminal, as a person has it; ssh asks there and not by askpass."""
         environment = self.environment | {"SSH_ASKPASS_REQUIRE": "never", "TERM": "dumb"}
         command = self.command(*words)
-        return pexpect.spawn(command[0], ["-tt", *command[1:]], env=environment, timeout=timeout, encoding="utf-8",
-                             echo=False, dimensions=(24, 200))
+        shell = pexpect.spawn(command[0], ["-tt", *command[1:]], env=environment, timeout=timeout, encoding="utf-8",
+                              echo=False, dimensions=(24, 200))
+        self._terminals.append(shell)
+        return shell
 
 
 def attempt(port, account, answer=None, *words, **options):

@@ -175,8 +175,8 @@ def _save(state):
 
 def _bring_up(state):
     audit = kernel_audit.remember()
-    state.update(keeper=os.getpid(), caller=os.getppid(), work=str(_work_directory()), audit=audit, own_auditd=0,
-                 namespace=None, audit_log="/var/log/audit/audit.log", ready=False)
+    state.update(keeper=os.getpid(), caller=os.getppid(), project=str(PROJECT), work=str(_work_directory()),
+                 audit=audit, own_auditd=0, namespace=None, audit_log="/var/log/audit/audit.log", ready=False)
     _save(state)
     work = pathlib.Path(state["work"])
     if audit["pid"]:

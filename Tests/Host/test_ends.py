@@ -153,4 +153,4 @@ def test_fifty_sessions_in_a_row_leave_nothing(host, broker):
         assert outcome.status == 0, outcome
     for name in names:
         observe.assert_nothing_left(name)
-    assert observe.sessions() == []
+    assert not [each for each in observe.sessions() if each["account"] in names]

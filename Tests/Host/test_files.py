@@ -21,7 +21,8 @@ def test_install_puts_every_file_in_its_place_and_touches_no_configuration(host,
         f"usr/lib/{multiarch}/security/pam_usher.so", f"usr/lib/{multiarch}/libnss_usher.so.2",
         "usr/lib/systemd/system/usherd.service", "usr/lib/systemd/system/usher.slice",
         "usr/lib/sysusers.d/usher.conf", "usr/lib/tmpfiles.d/usher.conf", "usr/share/usher/pam.d/usher-sshd",
-        "usr/share/usher/pam.d/usher", "usr/share/usher/sshd/9.2/50-usher.conf", "usr/share/usher/sshd/10/50-usher.conf",
+        "usr/share/usher/pam.d/usher", "usr/share/usher/sshd/9.2/50-usher.conf",
+        "usr/share/usher/sshd/10/50-usher.conf",
         "usr/share/usher/audit/rules.d/50-usher.rules", "usr/share/doc/usher/README.md",
         "usr/share/doc/usher/examples/usherd.toml",
     }
@@ -123,6 +124,7 @@ def test_systemd_takes_groups_and_directories(host, tmp_path, tool, file):
 
 def test_the_example_files_are_right(host, tmp_path):
     examples = pathlib.Path("/usr/share/doc/usher/examples")
+    (tmp_path / "host-id").write_text(pathlib.Path("/etc/usher/host-id").read_text(encoding="ascii"), encoding="ascii")
     (tmp_path / "roles.d").mkdir()
     (tmp_path / "trust.d").mkdir()
     (tmp_path / "usherd.toml").write_text((examples / "usherd.toml").read_text(encoding="utf-8"), encoding="utf-8")

@@ -2,6 +2,8 @@
 import pathlib
 import re
 
+import pexpect
+
 import forge
 import observe
 import processes
@@ -35,8 +37,8 @@ def test_a_person_on_a_terminal_gets_a_login_shell_and_a_notice(host, broker, na
         shell.expect(r"s-[a-z2-7]{16}")
         session = shell.after
         shell.expect("APR-1")
-        shell.sendline("PS1=; stty -echo; echo begin; echo $0; pwd; echo $HOME; umask; tty; echo end")
-        shell.expect(r"\nbegin\r\n(.*)end\r\n")
+        shell.sendline("PS1=; stty -echo; echo be''gin; echo $0; pwd; echo $HOME; umask; tty; echo e''nd")
+        shell.expect(r"begin\r\n(.*)end\r\n")
         argument_zero, directory, home, mask, terminal = shell.match[1].split()
         assert argument_zero == "-bash"
         assert directory == home == f"/run/usher/home/{name}"
@@ -44,8 +46,8 @@ def test_a_person_on_a_terminal_gets_a_login_shell_and_a_notice(host, broker, na
         assert terminal.startswith("/dev/pts/")
         assert observe.session_of(name)["id"] == session
         shell.sendline("exit 7")
-        shell.expect(re.compile("$"), timeout=20)
-        shell.wait()
+        shell.expect(pexpect.EOF, timeout=20)
+        shell.close()
         assert shell.exitstatus == 7
     observe.assert_nothing_left(name)
 
@@ -66,7 +68,8 @@ def test_the_ticket_is_not_shown_on_the_terminal_and_reaches_no_log(host, broker
 def test_commands_keep_their_output_and_exit_status(host, broker):
     for command, status, output in (
             ("exit 0", 0, ""), ("exit 3", 3, ""), ("echo a; echo b >&2; exit 4", 4, "a\n"),
-            ("kill -9 $$", 137, ""), ("printf 'a  b\\n'", 0, "a  b\n"), ("sh -c 'echo $0 \"$@\"' x 'y z'", 0, "x y z\n")):
+            ("kill -9 $$", 137, ""), ("printf 'a  b\\n'", 0, "a  b\n"),
+            ("sh -c 'echo $0 \"$@\"' x 'y z'", 0, "x y z\n")):
         name = forge.account()
         with Client(host.port, name, forge.ticket(broker, name)) as client:
             outcome = client.run(command)
@@ -82,12 +85,16 @@ def test_input_is_passed_through_unchanged(host, broker, name):
     assert outcome.stdout == text
 
 
-def test_the_session_environment_holds_nothing_of_ushers(host, broker, name):
-    outcome = attempt(host.port, name, forge.ticket(broker, name), "env")
+def test_the_environment_names_the_session_and_holds_no_secret(host, broker, name):
+    outcome = attempt(host.port, name, forge.ticket(broker, name), "env; echo; cat /proc/self/environ | tr '\\0' '\\n'")
     assert outcome.status == 0
-    assert "usher" not in outcome.stdout.replace("/run/usher/home/", "").replace("/usr/lib/usher/usher-shell", "").lower()
-    assert f"HOME=/run/usher/home/{name}\n" in outcome.stdout
-    assert f"USER={name}\n" in outcome.stdout
+    variables = dict(line.partition("=")[::2] for line in outcome.stdout.splitlines())
+    assert variables["HOME"] == f"/run/usher/home/{name}"
+    assert variables["USER"] == name
+    ours = {each for each in variables if "USHER" in each.upper()}
+    assert ours <= {"USHER_SESSION"}
+    # A handle is 26 characters of base32, and the only secret that passes through PAM's environment.
+    assert not [value for value in variables.values() if re.fullmatch("[a-z2-7]{26}", value)]
 
 
 def test_no_descriptor_of_the_modules_reaches_the_operator(host, broker, name):
@@ -109,13 +116,13 @@ def test_files_go_in_and_out_by_scp_sftp_and_rsync(host, broker, tmp_path):
             if program == "scp":
                 words = ["scp", *client.options, *port, str(source), f"{remote}:copy"]
             elif program == "sftp":
-                batch = tmp_path / "batch"
-                batch.write_text(f"put {source} copy\nget copy {back}\n", encoding="ascii")
-                words = ["sftp", *client.options, *port, "-b", str(batch), "-o", "BatchMode=no", remote]
+                # By input and not by -b, which would forbid ssh to ask for the ticket.
+                commands = f"put {source} copy\nget copy {back}\n"
+                words = ["sftp", *client.options, *port, remote]
             else:
                 ssh = " ".join(["ssh", *client.options, "-p", str(host.port)])
                 words = ["rsync", "-e", ssh, str(source), f"{remote}:copy"]
-            outcome = client.run_program(words)
+            outcome = client.run_program(words, **({"input": commands} if program == "sftp" else {}))
         assert outcome.status == 0, (program, outcome)
         if program == "sftp":
             assert back.read_bytes() == source.read_bytes()
@@ -192,7 +199,7 @@ def test_a_ticket_for_an_existing_account_opens_it_and_leaves_it_as_it_was(host,
     ticket = forge.ticket(broker, "operator1", rol="standing")
     outcome = attempt(host.port, "operator1", ticket, "id -un; pwd")
     assert outcome.stdout.split() == ["operator1", "/run/local/operator1"], outcome
-    processes.wait_until(lambda: not observe.sessions(), 20, "the session is closed")
+    observe.closed_session_of("operator1")
     assert (pathlib.Path("/etc/passwd").read_bytes(), pathlib.Path("/etc/shadow").read_bytes()) == before
     assert pathlib.Path("/run/local/operator1/.ssh/authorized_keys").exists()
 
