@@ -44,6 +44,15 @@ def uid_of(name):
     return 1879048192 + bits % 268304384
 
 
+def name_with_the_uid_of(name):
+    """Another name with the same uid: 50 bits are mapped to 28."""
+    bits = 0
+    for character in name[2:]:
+        bits = bits * 32 + BASE32.index(character)
+    bits += 268304384 if bits + 268304384 < 1 << 50 else -268304384
+    return "u-" + "".join(BASE32[bits >> (45 - 5 * place) & 31] for place in range(10))
+
+
 def host_id():
     return pathlib.Path("/etc/usher/host-id").read_text(encoding="ascii").strip()
 
