@@ -15,11 +15,10 @@ public final class Store: Sendable {
             configuration.maximumReaderCount = 2
             configuration.busyMode = .timeout(5)
             configuration.prepareDatabase { database in
-                // A commit is answered to somebody who then acts on it: it must survive a power cut.
-                try database.execute(sql: "PRAGMA synchronous = FULL")
                 try database.execute(sql: "PRAGMA cache_size = -1024")
             }
             database = try DatabasePool(path: path, configuration: configuration)
+            try Self.makeCommitsDurable(database)
             try Schema.migrator.migrate(database)
             let known = Schema.migrator.migrations.count
             let applied = try database.read { try Schema.migrator.appliedIdentifiers($0).count }
@@ -28,6 +27,18 @@ public final class Store: Sendable {
         } catch {
             throw StoreError(error)
         }
+    }
+
+    /// A commit is answered to somebody who then acts on it: it must survive a power cut. GRDB sets `synchronous` to
+    /// NORMAL when it opens a pool, after `prepareDatabase` (Database.setUpWALMode), and then a commit reaches the disk
+    /// only with the next checkpoint; so it is set here, and looked at.
+    private static func makeCommitsDurable(_ database: DatabasePool) throws {
+        let level = try database.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA synchronous = FULL")
+            return try Int.fetchOne(database, sql: "PRAGMA synchronous")
+        }
+        // https://www.sqlite.org/pragma.html#pragma_synchronous: FULL is 2.
+        guard level == 2 else { throw StoreError.unavailable("the database does not sync its commits") }
     }
 
     func change(_ change: @escaping @Sendable (Database) throws -> Void) async throws(StoreError) {
