@@ -282,6 +282,7 @@ def test_refused_where_sshd_may_not_write_to_audit(host, broker, name, no_trace)
     lines = pathlib.Path("/etc/ssh/sshd_config.d/50-usher.conf").read_text(encoding="utf-8")
     with another_sshd(host, lines, prefix=["setpriv", "--bounding-set", "-audit_write"]) as port:
         assert_refused_without_reference(attempt(port, name, ticket))
+    assert "CAP_AUDIT_WRITE" in host.agent.tail()
     # Refused before the burn: the ticket is still good where audit works.
     assert attempt(host.port, name, ticket, "echo in").stdout == "in\n"
 
