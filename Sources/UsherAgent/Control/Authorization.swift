@@ -17,11 +17,13 @@ struct Authorization: Sendable {
     }
 
     let registry: Registry
+    let cgroups: SessionCgroups
     let administratorGroup: UInt32?
     let observerGroup: UInt32?
 
-    init(registry: Registry) throws(SystemError) {
+    init(registry: Registry, cgroups: SessionCgroups) throws(SystemError) {
         self.registry = registry
+        self.cgroups = cgroups
         administratorGroup = try Groups.gid(named: Self.administrators)
         observerGroup = try Groups.gid(named: Self.observers)
     }
@@ -47,15 +49,20 @@ struct Authorization: Sendable {
         return "uid \(peer.uid) is neither root nor in \(Self.administrators)\(changes ? "" : " or \(Self.observers)")"
     }
 
-    /// By the kernel's `ses`, and by the uid of an ephemeral account: a process may have left one of them behind.
+    /// By the kernel's `ses`, by the cgroup, and by the uid of an ephemeral account: root in a session can leave
+    /// one of them behind, hardly all.
     private func sessionOf(_ peer: Peer) throws(SystemError) -> LiveSession? {
-        if let number = try Processes.sessionID(peer.process.pid), let live = registry.session(auditSession: number) {
-            return live
-        }
+        let live = registry.sessions()
+        guard !live.isEmpty else { return nil }
+        let auditSession = try Processes.sessionID(peer.process.pid)
         let loginUID = try Processes.loginUID(peer.process.pid)
-        return registry.sessions().first {
-            $0.session.admission.kind == .ephemeral
-                && ($0.session.admission.uid == peer.uid || $0.session.admission.uid == loginUID)
+        let cgroup = try Processes.cgroup(peer.process.pid) ?? "/"
+        return live.first { live in
+            let admission = live.session.admission
+            if live.session.auditSession == auditSession { return true }
+            if admission.kind == .ephemeral, admission.uid == peer.uid || admission.uid == loginUID { return true }
+            let group = cgroups.group(of: live.session).membership
+            return cgroup == group || cgroup.hasPrefix(group + "/")
         }
     }
 
