@@ -70,8 +70,7 @@ struct ProcessTests {
     @Test("a title is read with its arguments, and only its beginning when it is long")
     func title() throws {
         let helper = try Helper("/bin/sleep", ["60"])
-        try helper.becomes("sleep")
-        #expect(try Processes.title(helper.pid) == Array("/bin/sleep\u{0}60".utf8))
+        try eventually("title") { try Processes.title(helper.pid) == Array("/bin/sleep\u{0}60".utf8) }
         let long = try Helper("/bin/sh", ["-c", "sleep 60; :", String(repeating: "x", count: 100_000)])
         try eventually("runs") { try Processes.title(long.pid).count == 4096 }
     }
