@@ -37,6 +37,8 @@ struct SessionCgroups: Sendable {
         }
     }
 
+    func isPopulated(_ session: Session) throws(SystemError) -> Bool { try group(of: session).isPopulated }
+
     func kill(_ session: Session) throws(SystemError) { try group(of: session).kill() }
 
     /// systemd removes the scope itself when its last process has ended.

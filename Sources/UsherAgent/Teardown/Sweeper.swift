@@ -3,7 +3,8 @@ internal import Synchronization
 internal import UsherSystem
 
 /// Looks for the processes of many sessions in one pass over /proc: requests that come while a pass runs wait for
-/// the next one and share it, so that ending many sessions costs passes, not passes times sessions.
+/// the next one and share it, so that ending many sessions costs passes, not passes times sessions. After a pass it
+/// rests: looking for the dead takes at most a quarter of one processor from those who log in.
 final class Sweeper: Sendable {
     private struct Request {
         var match: SessionMatch
@@ -14,6 +15,9 @@ final class Sweeper: Sendable {
         var waiting: [Request] = []
         var running = false
     }
+
+    /// So that a pass over very many processes does not hold up a teardown for as many times as long.
+    private static let longestRest: Duration = .milliseconds(100)
 
     private let threads: NIOThreadPool
     private let state = Mutex(State())
@@ -30,12 +34,12 @@ final class Sweeper: Sendable {
                 defer { state.running = true }
                 return !state.running
             }
-            if start { threads.submit { _ in self.drain() } }
+            if start { Task { await self.drain() } }
         }
         return try result.get()
     }
 
-    private func drain() {
+    private func drain() async {
         while true {
             let requests = state.withLock { state in
                 defer { state.waiting = [] }
@@ -43,14 +47,22 @@ final class Sweeper: Sendable {
                 return state.waiting
             }
             if requests.isEmpty { return }
-            do {
-                let found = try ProcessScan.find(matching: requests.map(\.match))
-                for (request, processes) in zip(requests, found) {
-                    request.continuation.resume(returning: .success(processes))
-                }
-            } catch {
-                for request in requests { request.continuation.resume(returning: .failure(error)) }
+            let start = ContinuousClock.now
+            await pass(for: requests)
+            // Nothing cancels this task.
+            try? await Task.sleep(for: min((ContinuousClock.now - start) * 3, Self.longestRest))
+        }
+    }
+
+    private func pass(for requests: [Request]) async {
+        do {
+            let found = try await threads.runIfActive { try ProcessScan.find(matching: requests.map(\.match)) }
+            for (request, processes) in zip(requests, found) {
+                request.continuation.resume(returning: .success(processes))
             }
+        } catch {
+            let failure = error as? SystemError ?? SystemError("look for processes", refused: "\(error)")
+            for request in requests { request.continuation.resume(returning: .failure(failure)) }
         }
     }
 }

@@ -23,9 +23,10 @@ struct Teardown: Sendable {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
         await step("row closing", logger) { try await markClosing(session, cause) }
-        await step("processes", logger) { try await endProcesses(session) }
+        await step("processes", logger) { try await endProcesses(session, emptyPasses: 1) }
         await step("leader", logger) { try await endLeader(session, cause) }
-        await step("processes again", logger) { try await endProcesses(session) }
+        // Two in a row: a process that was forking during the first is in the second.
+        await step("processes again", logger) { try await endProcesses(session, emptyPasses: 2) }
         await step("cgroup", logger) { try await blocking { try cgroups.remove(session) } }
         await step("home", logger) { try await blocking { try accounts.removeHome(session.admission) } }
         await step("account", logger) { try accounts.withdraw(session.admission) }
@@ -62,25 +63,27 @@ struct Teardown: Sendable {
         }
     }
 
+    /// The cgroup is not part of it: the kernel itself kills a group whole and says when it is empty, so no pass has to
+    /// read the group of every process of the host.
     private func match(_ session: Session) -> SessionMatch {
         SessionMatch(
             auditSession: session.auditSession,
-            uid: session.admission.kind == .ephemeral ? session.admission.uid : nil,
-            cgroup: cgroups.group(of: session).membership)
+            uid: session.admission.kind == .ephemeral ? session.admission.uid : nil)
     }
 
-    /// Kills until two passes in a row find nothing: a process that was forking during the first is in the second.
-    private func endProcesses(_ session: Session) async throws {
+    /// Kills until the cgroup is empty and so many passes in a row over all processes find nothing.
+    private func endProcesses(_ session: Session, emptyPasses: Int) async throws {
         if session.admission.kind == .ephemeral {
             try await blocking { try cgroups.endUserManager(session) }
         }
-        try await blocking { try cgroups.kill(session) }
+        let match = match(session)
         var empty = 0
         var pause = Duration.milliseconds(1)
-        while empty < 2 {
-            let match = match(session)
+        while empty < emptyPasses {
+            let populated = try cgroups.isPopulated(session)
+            if populated { try await blocking { try cgroups.kill(session) } }
             let processes = try await sweeper.processes(of: match).filter { $0 != session.leader.pid }
-            guard !processes.isEmpty else {
+            guard populated || !processes.isEmpty else {
                 empty += 1
                 continue
             }
