@@ -39,14 +39,14 @@ class PrivateHost:
         self.agent = self.daemons.agent
         self.sshd = self.daemons.sshd
 
-    @staticmethod
-    def kernel_audit_state():
-        """What the keeper knows of the kernel's audit."""
-        return json.loads(STATE.read_text(encoding="utf-8"))
+    @property
+    def own_auditd(self):
+        """The pid of the private host's auditd; 0 where the machine's own serves."""
+        return json.loads(STATE.read_text(encoding="utf-8"))["own_auditd"]
 
     def restart_auditd(self):
         """After a test has ended it. The keeper has to know the new one, as it will end it."""
-        state = self.kernel_audit_state()
+        state = json.loads(STATE.read_text(encoding="utf-8"))
         state["own_auditd"] = kernel_audit.start_auditd(self.work / "auditd.log")
         _save(state)
 
