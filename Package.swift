@@ -143,7 +143,13 @@ let package = Package(
                 "UsherAgent", "UsherStore", "UsherSystem", "UsherWire", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "UsherCommandsTests", dependencies: ["UsherCommands"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherCommandsTests",
+            dependencies: [
+                "UsherWire", "UsherTicket", "UsherConfig", "UsherSystem", "UsherClient", "UsherCommands",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -48,7 +48,9 @@ struct Program<Root: ParsableCommand> {
     private func perform(_ command: any ParsableCommand) throws {
         switch command {
         case let verb as any Verb: try verb.perform(console)
-        case is any Noun: throw Failure(Root.helpMessage(for: type(of: command)), status: .usage)
+        case is any Noun:
+            throw Failure(
+                Root.helpMessage(for: type(of: command), columns: columns(console.noticeStyle)), status: .usage)
         default:
             // `help` and the like: they throw the text to show.
             var command = command
@@ -75,12 +77,17 @@ struct Program<Root: ParsableCommand> {
     /// What ArgumentParser has to say: help, the version, or what is wrong with the command line.
     private func reportParsing(_ error: any Error) -> ExitStatus {
         switch Root.exitCode(for: error) {
-        case .success: return printing(Root.fullMessage(for: error))
+        case .success: return printing(Root.fullMessage(for: error, columns: columns(console.style)))
         case .validationFailure:
-            console.notify(Root.fullMessage(for: error) + "\n")
+            console.notify(Root.fullMessage(for: error, columns: columns(console.noticeStyle)) + "\n")
             return .usage
         default: return report(Failure("\(error)"))
         }
+    }
+
+    /// As wide as the terminal; elsewhere always the same.
+    private func columns(_ style: Style) -> Int? {
+        style.isTerminal ? nil : 80
     }
 
     private func printing(_ text: String) -> ExitStatus {

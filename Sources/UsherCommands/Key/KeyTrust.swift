@@ -47,6 +47,18 @@ struct KeyTrust: Verb {
     @OptionGroup var agent: AgentOptions
     @OptionGroup var root: RootOptions
 
+    /// The name becomes a path: judged before anything is made of it.
+    func validate() throws {
+        guard let name else { return }
+        let bytes = Array(name.utf8)
+        let isName = bytes.enumerated().allSatisfy { index, byte in
+            (0x61...0x7A).contains(byte) || (index > 0 && ((0x30...0x39).contains(byte) || byte == 0x2D))
+        }
+        guard isName, (1...31).contains(bytes.count) else {
+            throw ValidationError("--name must be 1 to 31 of a-z, 0-9 and -, a letter first")
+        }
+    }
+
     func perform(_ console: Console) throws {
         let key = try KeyFile.publicKey(file)
         let name = name ?? Self.entryName(issuer)

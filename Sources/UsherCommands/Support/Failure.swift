@@ -25,35 +25,38 @@ struct Failure: Error, Equatable {
 }
 
 extension Failure {
+    /// What the agent said stands in it as it is safe to print.
     init(_ error: ControlError) {
-        switch error {
-        case .unreachable(let socket, let reason):
-            self.init(
-                "the session agent does not answer on \(socket): \(reason); is usherd running on this host?",
-                status: .agentUnreachable)
-        case .late(let socket, let seconds):
-            self.init(
-                "the session agent on \(socket) gave no answer within \(seconds) seconds; see its journal",
-                status: .agentUnreachable)
-        case .notPermitted(let what):
-            self.init("not permitted: \(what)", status: .notPermitted)
-        case .malformed(let reason):
-            self.init("the session agent's answer cannot be used: \(reason)")
-        case .notFound(let what):
-            self.init("not found: \(what)", status: .notFound)
-        case .failed(let stage, let reason):
-            self.init("the session agent could not do it (\(stage)): \(reason)")
-        case .invalid(let parameter):
-            self.init("the session agent does not accept this \(parameter)")
-        case .unsupported(let error):
-            self.init("the session agent does not take this call (\(error)); are usher and usherd of one version?")
-        }
+        let (message, status) = Self.explain(error)
+        self.init(Printable.line(message), status: status)
     }
-}
 
-extension Failure {
     init(_ error: SystemError) {
         let status: ExitStatus = error.isNotFound ? .notFound : error.isNotPermitted ? .notPermitted : .failure
-        self.init(error.description, status: status)
+        self.init(Printable.line(error.description), status: status)
+    }
+
+    private static func explain(_ error: ControlError) -> (String, ExitStatus) {
+        switch error {
+        case .unreachable(let socket, let reason):
+            let question = "is usherd running on this host?"
+            return ("the session agent does not answer on \(socket): \(reason); \(question)", .agentUnreachable)
+        case .late(let socket, let seconds):
+            let answer = "gave no answer within \(seconds) seconds; see its journal"
+            return ("the session agent on \(socket) \(answer)", .agentUnreachable)
+        case .notPermitted(let what):
+            return ("not permitted: \(what)", .notPermitted)
+        case .malformed(let reason):
+            return ("the session agent's answer cannot be used: \(reason)", .failure)
+        case .notFound(let what):
+            return ("not found: \(what)", .notFound)
+        case .failed(let stage, let reason):
+            return ("the session agent could not do it (\(stage)): \(reason)", .failure)
+        case .invalid(let parameter):
+            return ("the session agent does not accept this \(parameter)", .failure)
+        case .unsupported(let error):
+            let question = "are usher and usherd of one version?"
+            return ("the session agent does not take this call (\(error)); \(question)", .failure)
+        }
     }
 }
