@@ -133,7 +133,9 @@ let package = Package(
         .testTarget(name: "UsherPAMCoreTests", dependencies: ["UsherPAMCore", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherTicketTests", dependencies: ["UsherTicket", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherPolicyTests", dependencies: ["UsherPolicy", "UsherTicket"], swiftSettings: strict),
-        .testTarget(name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy", "UsherTicket"],
+            swiftSettings: strict),
         .testTarget(
             name: "UsherSystemTests", dependencies: ["UsherSystem", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),
