@@ -67,7 +67,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // ring 0: Embedded-safe, no imports beyond this ring; compiled twice (see PAMUsher, NSSUsher)
@@ -92,7 +91,7 @@ let package = Package(
         .target(name: "UsherPolicy", dependencies: ["UsherWire", "UsherTicket"], swiftSettings: strict),
         .target(
             name: "UsherConfig",
-            dependencies: ["UsherWire", "UsherTicket", "UsherPolicy", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["UsherWire", "UsherTicket", "UsherPolicy"],
             swiftSettings: strict),
 
         // ring 2: one outside thing each

@@ -9,9 +9,12 @@ public enum ConfigurationReference {
 
         This page is made from the code that reads the files (`ConfigurationReference`); a test compares the two.
 
-        All files are TOML. A key that is not known here, a value of another type or outside of its range, and a
-        key given twice are mistakes: `usherd --check` shows each with file, line and column, and the agent does
-        not start with one. On a reload a mistake keeps what stood before.
+        All files are [TOML 1.0](https://toml.io/en/v1.0.0) of at most 1 MiB, without what no key takes: fractions,
+        dates, integers in other bases, strings of several lines, lists of tables, dotted keys inside inline tables.
+
+        A key that is not known here, a value of another type or outside of its range, and a key given twice are
+        mistakes: `usherd --check` shows each with file, line and column, and the agent does not start with one. On
+        a reload a mistake keeps what stood before.
 
         ## The agent: `/etc/usher/usherd.toml`
         Every key can be left out, and so can the file.

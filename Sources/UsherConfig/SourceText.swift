@@ -2,20 +2,27 @@
 struct SourceText: Equatable, Sendable {
     let file: String
     private let lines: [String]
-    private let positions: [[String]: TOMLPositions.Position]
+    private var positions: [[String]: TextPosition] = [:]
 
     init(file: String, text: String) {
         self.file = file
-        lines = Self.lines(of: text)
-        positions = TOMLPositions.scan(text)
+        // TOML's line ends are LF and CRLF, each one Character.
+        lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map { String($0) }
     }
 
-    /// Without their line ends, which TOML allows to be LF or CRLF.
-    static func lines(of text: String) -> [String] {
-        text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map { String($0) }
+    /// Parses the text; a mistake comes back as a diagnostic.
+    static func parse(file: String, text: String) throws(ConfigurationError) -> (SourceText, [String: TOMLNode]) {
+        var source = SourceText(file: file, text: text)
+        do throws(TOMLError) {
+            let document = try TOMLParser.parse(text)
+            source.positions = document.positions
+            return (source, document.members)
+        } catch {
+            throw ConfigurationError(diagnostics: [source.diagnostic(error.message, error.position, .error)])
+        }
     }
 
-    /// A mistake at a key; at the nearest table above it when the key does not stand in the file.
+    /// A mistake at a path; at the nearest table above where the path does not stand in the file.
     func diagnostic(
         _ message: String, at path: [String] = [], severity: Diagnostic.Severity = .error
     ) -> Diagnostic {
@@ -24,14 +31,15 @@ struct SourceText: Equatable, Sendable {
         guard let position = positions[path] else {
             return Diagnostic(severity: severity, file: file, line: 0, column: 0, message: message, quotedLine: "")
         }
-        return diagnostic(message, line: position.line, column: position.column, severity: severity)
+        return diagnostic(message, position, severity)
     }
 
-    func diagnostic(
-        _ message: String, line: Int, column: Int, severity: Diagnostic.Severity = .error
+    private func diagnostic(
+        _ message: String, _ position: TextPosition, _ severity: Diagnostic.Severity
     ) -> Diagnostic {
-        let quoted = lines.indices.contains(line - 1) ? lines[line - 1] : ""
+        let quoted = lines.indices.contains(position.line - 1) ? lines[position.line - 1] : ""
         return Diagnostic(
-            severity: severity, file: file, line: line, column: max(column, 1), message: message, quotedLine: quoted)
+            severity: severity, file: file, line: position.line, column: position.column, message: message,
+            quotedLine: quoted)
     }
 }

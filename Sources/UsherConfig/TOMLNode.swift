@@ -1,14 +1,10 @@
-internal import TOMLKit
-
-/// A TOML value without TOMLKit's pointers.
-indirect enum TOMLNode: Equatable {
+/// A value of a configuration file.
+indirect enum TOMLNode: Equatable, Sendable {
     case boolean(Bool)
     case integer(Int64)
     case string(String)
     case array([TOMLNode])
     case table([String: TOMLNode])
-    /// A type that no key of Usher's has, by its name.
-    case other(String)
 
     /// What a message calls it.
     var kind: String {
@@ -16,51 +12,27 @@ indirect enum TOMLNode: Equatable {
         case .boolean: "a boolean"
         case .integer: "an integer"
         case .string: "a string"
-        case .array: "an array"
+        case .array: "a list"
         case .table: "a table"
-        case .other(let name): "a \(name)"
         }
     }
+}
 
-    /// The root table of a text.
-    static func parse(_ text: String, in source: SourceText) throws(ConfigurationError) -> [String: TOMLNode] {
-        try refuseNUL(text, in: source)
-        do {
-            return members(of: try TOMLTable(string: text))
-        } catch let error as TOMLParseError {
-            let message = error.description.split(separator: "\n").joined(separator: " ")
-            let begin = error.source.begin
-            throw ConfigurationError(
-                diagnostics: [source.diagnostic(message, line: begin.line, column: begin.column)])
-        } catch {
-            throw ConfigurationError(diagnostics: [source.diagnostic("not TOML")])
-        }
-    }
+/// Where something stands in a text: both from 1, the column in code points.
+struct TextPosition: Equatable, Sendable {
+    var line: Int
+    var column: Int
+}
 
-    /// TOMLKit hands text and strings over NUL-terminated: what stands behind a NUL would silently be left out.
-    private static func refuseNUL(_ text: String, in source: SourceText) throws(ConfigurationError) {
-        for (index, line) in SourceText.lines(of: text).enumerated() {
-            let hasNUL = line.unicodeScalars.contains("\0")
-            guard hasNUL || line.contains("\\u0000") || line.contains("\\U00000000") else { continue }
-            throw ConfigurationError(
-                diagnostics: [source.diagnostic("NUL has no place in a configuration", line: index + 1, column: 1)])
-        }
-    }
+/// Why a text is not what `TOMLParser` reads.
+struct TOMLError: Error, Equatable {
+    var message: String
+    var position: TextPosition
+}
 
-    private static func members(of table: TOMLTable) -> [String: TOMLNode] {
-        var members: [String: TOMLNode] = [:]
-        for (key, value) in table { members[key] = node(value) }
-        return members
-    }
-
-    private static func node(_ value: any TOMLValueConvertible) -> TOMLNode {
-        switch value.type {
-        case .bool: value.bool.map { .boolean($0) } ?? .other("boolean")
-        case .int: value.int.map { .integer(Int64($0)) } ?? .other("integer")
-        case .string: value.string.map { .string($0) } ?? .other("string")
-        case .array: .array(value.array.map { $0.map { node($0) } } ?? [])
-        case .table: .table(value.table.map { members(of: $0) } ?? [:])
-        default: .other(value.type.description)
-        }
-    }
+/// A text taken apart: its values, and where each key, table header and list element stands. An element's path
+/// ends in its number from 0.
+struct TOMLDocument: Equatable, Sendable {
+    var members: [String: TOMLNode] = [:]
+    var positions: [[String]: TextPosition] = [:]
 }

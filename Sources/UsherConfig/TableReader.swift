@@ -6,8 +6,7 @@ struct TableReader {
     private(set) var diagnostics: [Diagnostic] = []
 
     init(file: String, text: String) throws(ConfigurationError) {
-        source = SourceText(file: file, text: text)
-        members = try TOMLNode.parse(text, in: source)
+        (source, members) = try SourceText.parse(file: file, text: text)
     }
 
     /// The value of a key, its default, or nil with a diagnostic.
