@@ -50,9 +50,11 @@ public struct VarlinkReply: Equatable, Sendable {
         self.parameters = parameters
     }
 
-    /// Reads a frame without its NUL; nil when it is not exactly one answer.
+    /// Reads a frame without its NUL; nil when it is not exactly one answer. An empty object is none: an answer
+    /// that says nothing must not pass for a consent.
     public static func parse(_ frame: Span<UInt8>) -> VarlinkReply? {
         guard case .object(let object)? = try? JSONParser.parse(frame) else { return nil }
+        guard !object.members.isEmpty else { return nil }
         var reply = VarlinkReply()
         for member in object.members {
             if member.name.equals("error"), case .string(let name) = member.value {

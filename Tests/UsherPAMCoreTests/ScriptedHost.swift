@@ -165,7 +165,7 @@ extension AgentOutcome {
 
 /// Answers that no method of the interface gives.
 let nonsense: [String] = [
-    "", "x", "{}x", "[]", "null", "{\"parameters\":[]}", "{\"parameters\":{\"x\":1}}",
+    "", "x", "{}", "{}x", "[]", "null", "{\"parameters\":[]}", "{\"parameters\":{\"x\":1}}",
     "{\"parameters\":{},\"more\":true}",
     "{\"parameters\":{},\"parameters\":{}}", "{\"error\":\"io.usher.Agent.Refused\"}",
     "{\"error\":\"io.usher.Agent.Refused\",\"parameters\":{}}",

@@ -72,6 +72,19 @@ import UsherWire
     }
 }
 
+@Suite struct VarlinkReplyTests {
+    @Test(arguments: ["{}", "[]", "", #"{"parameters":1}"#, #"{"parameters":{},"continues":true}"#, #"{"error":1}"#])
+    func whatSaysNothingOrTooMuchIsNoReply(text: String) {
+        #expect(VarlinkReply.parse(Array(text.utf8).span) == nil)
+    }
+
+    @Test func aReplyIsReadAsItWasWritten() {
+        let reply = VarlinkReply(error: Array("io.usher.Agent.Refused".utf8))
+        #expect(VarlinkReply.parse(Array(reply.frame().dropLast()).span) == reply)
+        #expect(VarlinkReply.parse(Array(#"{"parameters":{}}"#.utf8).span) == VarlinkReply())
+    }
+}
+
 @Suite struct EphemeralAccountTests {
     func uid(_ name: String) -> UInt32? { EphemeralAccount.uid(ofName: Array(name.utf8).span) }
     func gid(_ name: String) -> UInt32? { RoleGroup.gid(ofName: Array(name.utf8).span) }
