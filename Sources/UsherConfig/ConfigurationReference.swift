@@ -9,7 +9,7 @@ public enum ConfigurationReference {
 
         This page is made from the code that reads the files (`ConfigurationReference`); a test compares the two.
 
-        All files are [TOML 1.0](https://toml.io/en/v1.0.0) of at most 1 MiB, without what no key takes: fractions,
+        All files are [TOML 1.0](https://toml.io/en/v1.0.0) of at most 64 KiB, without what no key takes: fractions,
         dates, integers in other bases, strings of several lines, lists of tables, dotted keys inside inline tables.
 
         A key that is not known here, a value of another type or outside of its range, and a key given twice are

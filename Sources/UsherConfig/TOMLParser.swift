@@ -6,7 +6,7 @@
 /// aborts the process on a mistake as small as `skew =`; nor does it tell where a value stands.
 struct TOMLParser {
     /// Longest text in bytes; a role or a trust entry has a few hundred.
-    static let longestText = 1_048_576
+    static let longestText = 65_536
     /// How deep lists and inline tables may nest.
     static let deepestNesting = 8
 

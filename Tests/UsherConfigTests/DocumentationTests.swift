@@ -1,6 +1,8 @@
 import Foundation
 import Testing
-import UsherConfig
+import UsherPolicy
+
+@testable import UsherConfig
 
 @Suite struct DocumentationTests {
     @Test func theConfigurationPageIsWhatTheKeysSay() throws {
@@ -12,26 +14,34 @@ import UsherConfig
     }
 
     @Test func theExampleOfTheAgentSpellsOutTheDefaults() throws {
-        let example = try Project.text("packaging/examples/usherd.toml")
+        let example = try Project.text("examples/usherd.toml")
         let parsed = try AgentConfiguration.parse(file: "usherd.toml", text: example)
         #expect(parsed == (try AgentConfiguration.parse(file: "usherd.toml", text: "")))
-        for key in [
-            "skew", "admission_lifetime", "home_size_mib", "homes_budget_mib", "max_sessions", "max_duration",
-            "uid_quarantine", "skeleton", "control_group", "log_level",
-        ] {
-            #expect(example.contains("\n\(key) = "), "\(key)")
+        for key in AgentConfiguration.Keys.all {
+            #expect(example.contains("\n\(key.name) = "), "\(key.name)")
         }
     }
 
-    @Test func theExampleRolesAndTrustEntryAreRightAndFitTogether() throws {
-        let folder = Project.root.appendingPathComponent("packaging/examples/roles.d")
-        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-        #expect(names == ["administrator.toml", "database.toml", "operator.toml"])
-        let roles = try names.map { name in
-            try RoleFile.parse(file: name, text: Project.text("packaging/examples/roles.d/\(name)"))
+    /// The examples are called KIND-NAME.toml after the folder and the file that they are copied to.
+    func examples(_ kind: String) throws -> [(file: String, text: String)] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Project.root.path + "/examples").sorted()
+        return try names.filter { $0.hasPrefix(kind + "-") }.map { name in
+            (String(name.dropFirst(kind.count + 1)), try Project.text("examples/\(name)"))
         }
-        let trust = try TrustFile.parse(
-            file: "example.toml", text: Project.text("packaging/examples/trust.d/example.toml.example"))
-        #expect(CrossCheck.diagnostics(roles: roles, trust: [trust]).isEmpty)
+    }
+
+    @Test func theExampleRolesAndTrustEntriesAreRightAndFitTogether() throws {
+        let roles = try examples("role").map { try RoleFile.parse(file: $0.file, text: $0.text) }
+        let trust = try examples("trust").map { try TrustFile.parse(file: $0.file, text: $0.text) }
+        #expect(roles.map(\.role.name) == ["administrator", "dba", "operator"])
+        #expect(trust.map(\.entry.name) == ["broker"])
+        #expect(CrossCheck.diagnostics(roles: roles, trust: trust).isEmpty)
+    }
+
+    /// Whoever copies the example without putting a key of their own in must not trust one that everybody has.
+    @Test func theExampleTrustEntryAdmitsNobody() throws {
+        for (file, text) in try examples("trust") {
+            #expect(try TrustFile.parse(file: file, text: text).entry.revoked != nil)
+        }
     }
 }
