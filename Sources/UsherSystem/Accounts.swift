@@ -43,8 +43,8 @@ public enum Users {
                 let code = unsafe call(&record, start, size, &result)
                 if code == 0, unsafe result != nil {
                     unsafe found = User(
-                        name: String(cString: record.pw_name), uid: record.pw_uid, gid: record.pw_gid,
-                        home: String(cString: record.pw_dir), shell: String(cString: record.pw_shell))
+                        name: NameService.text(record.pw_name), uid: record.pw_uid, gid: record.pw_gid,
+                        home: NameService.text(record.pw_dir), shell: NameService.text(record.pw_shell))
                 }
                 return code
             }
@@ -96,6 +96,11 @@ public enum Groups {
 /// The result codes that getpwnam_r(3) and its family share.
 private enum NameService {
     private static let largestBuffer = 16 << 20
+
+    /// A field of a record: a C string, or null where a service of the host leaves it out.
+    static func text(_ field: UnsafePointer<CChar>?) -> String {
+        unsafe field.map { start in unsafe String(cString: start) } ?? ""
+    }
 
     /// True when the answer stands, false when the call is to be repeated with the (now larger) size.
     static func isFinal(_ code: Int32, _ size: inout Int, stage: String) throws(SystemError) -> Bool {

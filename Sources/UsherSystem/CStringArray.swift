@@ -21,7 +21,7 @@ import Glibc
     }
 
     deinit {
-        for unsafe pointer in unsafe pointers { unsafe pointer?.deallocate() }
+        unsafe pointers.forEach { pointer in unsafe pointer?.deallocate() }
     }
 
     borrowing func withPointers<Result>(

@@ -138,7 +138,7 @@ public struct ControlGroup: Sendable, Equatable {
     private func unlessGone(_ body: () throws(SystemError) -> Void) throws(SystemError) {
         do throws(SystemError) {
             try body()
-        } catch where error.errno == ENOENT || error.errno == ENODEV {
+        } catch let error where error.errno == ENOENT || error.errno == ENODEV {
             return
         }
     }

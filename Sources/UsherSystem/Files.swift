@@ -70,7 +70,7 @@ public enum Files {
         do throws(SystemError) {
             // The path is a NUL-terminated copy that lives for the call.
             try SystemCall.run("mkdir \(path)") { unsafe mkdir(path, 0o700) }
-        } catch where error.errno == EEXIST {}
+        } catch let error where error.errno == EEXIST {}
         let directory = try Descriptors.open(
             path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, stage: "open directory \(path)")
         let status = try FileStatus(of: directory.rawValue, stage: "stat \(path)")
@@ -113,7 +113,7 @@ public enum Files {
         do throws(SystemError) {
             // A NUL-terminated copy of the path and a local value that lstat fills.
             try SystemCall.run("stat \(path)") { unsafe lstat(path, &status) }
-        } catch where error.errno == ENOENT || error.errno == ENOTDIR {
+        } catch let error where error.errno == ENOENT || error.errno == ENOTDIR {
             return nil
         }
         return FileStatus(status)
@@ -156,7 +156,7 @@ public enum Files {
         do throws(SystemError) {
             try SystemCall.run(stage, call)
             return true
-        } catch where error.errno == ENOENT {
+        } catch let error where error.errno == ENOENT {
             return false
         }
     }

@@ -9,13 +9,18 @@ public final class InstanceLock: Sendable {
         self.descriptor = descriptor
     }
 
+    deinit {
+        // Not left to the close: a child between fork and exec still has the descriptor, and with it the lock.
+        _ = flock(descriptor.rawValue, LOCK_UN)
+    }
+
     /// nil when another process holds it.
     public static func acquire(directory: String) throws(SystemError) -> InstanceLock? {
         let stage = "lock \(directory)"
         let descriptor = try Files.openDirectory(directory, stage: stage)
         do throws(SystemError) {
             try SystemCall.run(stage) { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
-        } catch where error.errno == EWOULDBLOCK {
+        } catch let error where error.errno == EWOULDBLOCK {
             return nil
         }
         return InstanceLock(descriptor)

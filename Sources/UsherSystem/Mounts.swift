@@ -57,7 +57,7 @@ public enum Mounts {
             // The path is a NUL-terminated copy that lives for the call.
             try SystemCall.run("unmount \(path)") { unsafe umount2(path, flags) }
             return true
-        } catch where error.errno == EINVAL || error.errno == ENOENT {
+        } catch let error where error.errno == EINVAL || error.errno == ENOENT {
             return false
         }
     }

@@ -40,7 +40,7 @@ public final class PIDFD: Sendable {
                 pidfd_send_signal(owned.rawValue, signal, nil, 0)
             }
             return true
-        } catch where error.errno == ESRCH {
+        } catch let error where error.errno == ESRCH {
             return false
         }
     }

@@ -63,7 +63,7 @@ public struct PeerCredentials: Sendable {
                     unsafe getsockopt(socket, SOL_SOCKET, peerGroups, &groups, &size)
                 }
                 return Array(groups.prefix(Int(size) / MemoryLayout<gid_t>.size))
-            } catch where error.errno == ERANGE && Int(size) > groups.count * MemoryLayout<gid_t>.size {
+            } catch let error where error.errno == ERANGE && Int(size) > groups.count * MemoryLayout<gid_t>.size {
                 groups = [gid_t](repeating: 0, count: Int(size) / MemoryLayout<gid_t>.size)
             }
         }
@@ -79,7 +79,7 @@ public struct PeerCredentials: Sendable {
                 unsafe getsockopt(socket, SOL_SOCKET, peerPIDFD, &descriptor, &size)
             }
             return descriptor
-        } catch where error.errno == ENOPROTOOPT {
+        } catch let error where error.errno == ENOPROTOOPT {
             return nil
         }
     }

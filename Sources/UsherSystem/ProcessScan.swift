@@ -19,7 +19,8 @@ public struct SessionMatch: Sendable, Hashable {
 /// Finds the processes of sessions in one pass over /proc, however many sessions are asked for.
 ///
 /// A process that forks while the pass goes on can be missed: what must be complete is repeated until it finds
-/// nothing twice.
+/// nothing twice. Ids are those of a process's first thread; another thread can have others only by raw system calls
+/// of a privileged process, which its audit session and cgroup still give away.
 public enum ProcessScan {
     /// The living processes of each match, in its order: threads are part of their process, kernel threads and
     /// zombies are left out.
@@ -52,7 +53,7 @@ public enum ProcessScan {
                 var hits: [Int] = []
                 try pass.collect(&hits, of: pid, criteria)
                 if !hits.isEmpty, try pidfd.sendSignal(signal) { reached += 1 }
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 continue
             }
         }

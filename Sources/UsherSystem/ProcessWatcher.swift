@@ -24,10 +24,14 @@ public final class ProcessWatcher: Sendable {
         var thread = pthread_t()
         let watcher = unsafe Unmanaged.passRetained(self)
         // The thread takes over the reference that passRetained made; `thread` is a local value.
-        let error = unsafe pthread_create(&thread, nil, { argument in
-            if let argument = unsafe argument { unsafe Unmanaged<ProcessWatcher>.fromOpaque(argument).takeRetainedValue().run() }
-            return nil
-        }, watcher.toOpaque())
+        let error = unsafe pthread_create(
+            &thread, nil,
+            { argument in
+                if let argument = unsafe argument {
+                    unsafe Unmanaged<ProcessWatcher>.fromOpaque(argument).takeRetainedValue().run()
+                }
+                return nil
+            }, watcher.toOpaque())
         guard error == 0 else {
             unsafe watcher.release()
             throw SystemError("start the process watcher", errno: error)

@@ -21,7 +21,7 @@ public struct ProcessIdentity: Hashable, Sendable {
         get throws(SystemError) {
             do throws(SystemError) {
                 return try ProcessIdentity.current(pid) == self
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 return false
             }
         }
@@ -154,7 +154,7 @@ public enum Processes {
             do throws(SystemError) {
                 let stat = try stat(pid)
                 if !stat.isZombie { entries.append((pid, stat.parent)) }
-            } catch where error.isNotFound {
+            } catch let error where error.isNotFound {
                 continue
             }
         }

@@ -23,10 +23,14 @@ public enum ServiceManager {
         // The pointer and the length are those of the address, for the call.
         try SystemCall.run(stage) { unsafe address.withPointer { unsafe connect(descriptor.rawValue, $0, $1) } }
         let bytes = Array(state.utf8)
+        // A manager that does not read must not hold the agent up.
+        guard try Deadline.after(milliseconds: 1000).wait(for: descriptor.rawValue, Int16(POLLOUT), stage: stage) else {
+            throw SystemError(stage, errno: ETIMEDOUT)
+        }
         try SystemCall.run(stage) {
             // The pointer and the count are those of the array that the closure holds.
             unsafe bytes.withUnsafeBytes { buffer in
-                unsafe send(descriptor.rawValue, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL))
+                unsafe send(descriptor.rawValue, buffer.baseAddress, buffer.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
             }
         }
         return true

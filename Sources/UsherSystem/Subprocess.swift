@@ -122,7 +122,7 @@ private struct Pipe: ~Copyable {
                 let chunk = try Descriptors.readOnce(reader.rawValue, limit: 4096, stage: stage)
                 if chunk.isEmpty { return }
                 bytes += chunk.prefix(limit - bytes.count)
-            } catch where error.errno == EAGAIN {
+            } catch let error where error.errno == EAGAIN {
                 return
             }
         }

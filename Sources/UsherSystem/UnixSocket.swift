@@ -48,7 +48,7 @@ public enum UnixSocket {
             try SystemCall.run(stage) {
                 unsafe address.withPointer { unsafe Glibc.connect(descriptor.rawValue, $0, $1) }
             }
-        } catch where error.errno == EAGAIN {
+        } catch let error where error.errno == EAGAIN {
             throw SystemError(stage, errno: ETIMEDOUT)
         }
         try descriptor.setNonBlocking()
@@ -69,7 +69,7 @@ public enum UnixSocket {
                             socket.rawValue, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
                     }
                 }
-            } catch where error.errno == EAGAIN {
+            } catch let error where error.errno == EAGAIN {
                 guard try deadline.wait(for: socket.rawValue, Int16(POLLOUT), stage: "send") else {
                     throw SystemError("send", errno: ETIMEDOUT)
                 }
@@ -97,7 +97,7 @@ public enum UnixSocket {
                         unsafe recv(socket.rawValue, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
                     }
                 }
-            } catch where error.errno == EAGAIN {
+            } catch let error where error.errno == EAGAIN {
                 continue
             }
             guard count > 0 else { throw SystemError(stage, errno: ECONNRESET) }

@@ -129,7 +129,10 @@ struct SubprocessTests {
         let lines = String(decoding: result.output, as: UTF8.self).split(separator: "\n").map(String.init)
         #expect(lines.prefix(4) == ["0", "1", "2", "3"])  // 3 is ls's own
         let variables = lines.dropFirst(4).prefix { $0.contains("=") }
-        #expect(Set(variables.map { $0.prefix { $0 != "=" } }).isSubset(of: ["PATH", "LC_ALL", "PWD", "_", "OLDPWD", "SHLVL"]))
+        #expect(
+            Set(variables.map { $0.prefix { $0 != "=" } }).isSubset(of: [
+                "PATH", "LC_ALL", "PWD", "_", "OLDPWD", "SHLVL",
+            ]))
         // glibc's posix_spawn ignores its two internal signals, 32 and 33, in every child.
         #expect(lines.suffix(2) == ["SigBlk:\t0000000000000000", "SigIgn:\t0000000180000000"])
     }
@@ -139,7 +142,8 @@ struct SubprocessTests {
         let marker = "61.\(getpid())"
         let start = SystemClock.monotonicNanoseconds()
         #expect(throws: SystemError("run /bin/sh", errno: ETIMEDOUT)) {
-            try Subprocess.run("/bin/sh", ["-c", "sleep \(marker) & sleep \(marker)"], deadline: .after(milliseconds: 200))
+            try Subprocess.run(
+                "/bin/sh", ["-c", "sleep \(marker) & sleep \(marker)"], deadline: .after(milliseconds: 200))
         }
         #expect(SystemClock.monotonicNanoseconds() - start < 3_000_000_000)
         try eventually("its children are gone") {

@@ -86,7 +86,8 @@ struct FilesTests {
     func refusesNUL() throws {
         let path = try scratch.file("a", "x")
         #expect(refusal(path + "\0b")?.errno == 0)
-        #expect(failure { () throws(SystemError) in try Files.makeDirectory(scratch.path + "/d\0e", mode: 0o755) } != nil)
+        #expect(
+            failure { () throws(SystemError) in try Files.makeDirectory(scratch.path + "/d\0e", mode: 0o755) } != nil)
         #expect(try Files.list(scratch.path) == ["a"])
     }
 
@@ -116,7 +117,8 @@ struct FilesTests {
     func failedWrite() throws {
         try Files.makeDirectory(scratch.path + "/taken", mode: 0o755)
         let path = scratch.path + "/taken"
-        #expect(failure { () throws(SystemError) in try Files.writeAtomically(path, [1], mode: 0o644) }?.errno == EISDIR)
+        #expect(
+            failure { () throws(SystemError) in try Files.writeAtomically(path, [1], mode: 0o644) }?.errno == EISDIR)
         #expect(try Files.list(scratch.path) == ["taken"])
     }
 

@@ -14,7 +14,8 @@ struct ProcessScanTests {
     /// A process of `uid` in an audit session of its own.
     private func login(_ uid: UInt32) throws -> Helper {
         let helper = try Helper(
-            shell: "echo \(uid) > /proc/self/loginuid; exec setpriv --reuid=\(uid) --regid=\(uid) --clear-groups sleep 60")
+            shell:
+                "echo \(uid) > /proc/self/loginuid; exec setpriv --reuid=\(uid) --regid=\(uid) --clear-groups sleep 60")
         try helper.becomes("sleep")
         return helper
     }
@@ -56,16 +57,17 @@ struct ProcessScanTests {
         try helper.becomes("sleep")
         let session = try #require(try Processes.sessionID(helper.pid))
         try eventually("both") { try found(SessionMatch(auditSession: session)).count == 2 }
-        #expect(try ProcessScan.signal(SIGKILL, try found(SessionMatch(auditSession: session)),
-            matching: SessionMatch(auditSession: session)) == 2)
+        #expect(
+            try ProcessScan.signal(
+                SIGKILL, try found(SessionMatch(auditSession: session)),
+                matching: SessionMatch(auditSession: session)) == 2)
         try eventually("none") { try found(SessionMatch(auditSession: session)).isEmpty }
     }
 
     @Test("a zombie is not found")
     func zombie() throws {
         let uid = try freshUID()
-        let helper = try Helper(shell: "setpriv --reuid=\(uid) --clear-groups true & exec sleep 60")
-        try helper.becomes("sleep")
+        let helper = try Helper.withZombie("os.setresuid(\(uid), \(uid), \(uid))")
         try eventually("a zombie") {
             try Processes.all().contains { pid in
                 guard let stat = try? Processes.stat(pid) else { return false }

@@ -14,7 +14,9 @@ struct ProcessTests {
         let status = try Processes.status(getpid())
         #expect([status.realUID, status.effectiveUID, status.savedUID, status.fileSystemUID] == [0, 0, 0, 0])
         #expect(status.effectiveCapabilities != 0)
-        #expect(try Processes.executable(getpid()) == FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
+        #expect(
+            try Processes.executable(getpid())
+                == FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"))
         #expect(try Processes.all().contains(getpid()))
         #expect(try Processes.cgroup(getpid())?.hasPrefix("/") == true)
     }
@@ -23,7 +25,7 @@ struct ProcessTests {
     func hostileName() throws {
         let scratch = try Scratch()
         let name = ") Z 1 (\n) 2"
-        try FileManager.default.copyItem(atPath: "/bin/sleep", toPath: "\(scratch.path)/\(name)")
+        try Make.program("/bin/sleep", at: "\(scratch.path)/\(name)")
         let helper = try Helper("\(scratch.path)/\(name)", ["60"])
         try helper.becomes(name)
         let stat = try Processes.stat(helper.pid)
@@ -77,7 +79,7 @@ struct ProcessTests {
 
     @Test("children and descendants are found, zombies are not")
     func family() throws {
-        let helper = try Helper(shell: "sh -c 'sleep 61; :' & sleep 0 & exec sleep 60")
+        let helper = try Helper(shell: "sh -c 'sleep 61; :' & sleep 0.2 & exec sleep 60")
         try helper.becomes("sleep")
         try eventually("one zombie, one grandchild") { try Processes.descendants(helper.pid).count == 2 }
         let children = try Processes.children(helper.pid)
@@ -133,11 +135,12 @@ struct PIDFDTests {
 
     @Test("a zombie is not alive")
     func zombie() throws {
-        let helper = try Helper(shell: "sleep 0 & echo $!; exec sleep 60")
-        try helper.becomes("sleep")
+        let helper = try Helper.withZombie()
         try eventually("a zombie") {
             try Processes.all().contains { pid in
-                guard let stat = try? Processes.stat(pid), stat.parent == helper.pid, stat.isZombie else { return false }
+                guard let stat = try? Processes.stat(pid), stat.parent == helper.pid, stat.isZombie else {
+                    return false
+                }
                 return try !PIDFD.open(pid).isAlive
             }
         }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Testing
+
 @testable import UsherSystem
 
 @Suite("Telling the service manager")

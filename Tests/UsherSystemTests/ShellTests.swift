@@ -16,8 +16,9 @@ struct ShellTests {
         scratch = try Scratch()
         uid = try freshUID()
         // Beside the test program; copied, because its own place need not be open to the account.
-        let products = URL(fileURLWithPath: try Processes.executable(CurrentProcess.pid)).deletingLastPathComponent().path
-        try FileManager.default.copyItem(atPath: "\(products)/usher-shell", toPath: "\(scratch.path)/usher-shell")
+        let products = URL(fileURLWithPath: try Processes.executable(CurrentProcess.pid)).deletingLastPathComponent()
+            .path
+        try Make.program("\(products)/usher-shell", at: "\(scratch.path)/usher-shell")
         try Files.makeDirectory(scratch.path + "/run", mode: 0o755)
         setUp = """
             set -e
@@ -35,7 +36,8 @@ struct ShellTests {
 
     private var shell: String { scratch.path + "/usher-shell" }
 
-    private func run(_ script: String, environment: [String] = Subprocess.defaultEnvironment) throws -> SubprocessResult {
+    private func run(_ script: String, environment: [String] = Subprocess.defaultEnvironment) throws -> SubprocessResult
+    {
         try Subprocess.run(
             "/usr/bin/unshare", ["-m", "/bin/sh", "-c", setUp + script], environment: environment,
             deadline: .after(milliseconds: 10_000))
@@ -66,7 +68,8 @@ struct ShellTests {
             enter bash -c 'echo "echo \\$0; shopt login_shell" | \(login)'
             """)
         #expect(text == "-bash\nlogin_shell    \ton\n")
-        let plain = try output("write \(uid) $ses /bin/bash; echo 'echo $0; shopt login_shell' | enter \(shell) || true")
+        let plain = try output(
+            "write \(uid) $ses /bin/bash; echo 'echo $0; shopt login_shell' | enter \(shell) || true")
         #expect(plain.hasPrefix("bash\n"))
     }
 
@@ -104,7 +107,10 @@ struct ShellTests {
         ("an empty record", ": > $record"),
         ("a record with the field twice", "write UID $ses /bin/bash; echo \"ses $ses\" >> $record"),
         ("a record that was cut", "write UID $ses /bin/bash; truncate -s -1 $record"),
-        ("a record that is too long", "write UID $ses /bin/bash; head -c 5000 /dev/zero | tr '\\0' x >> $record; echo >> $record"),
+        (
+            "a record that is too long",
+            "write UID $ses /bin/bash; head -c 5000 /dev/zero | tr '\\0' x >> $record; echo >> $record"
+        ),
         ("a relative shell", "write UID $ses bash"),
         ("itself as the shell", "write UID $ses /usr/lib/usher/usher-shell"),
     ]

@@ -22,7 +22,8 @@ struct SocketTests {
     private func soon() -> Deadline { .after(milliseconds: 200) }
 
     /// What `receiveFrame` makes of bytes that a peer sends before it closes.
-    private func received(_ bytes: [UInt8], limit: Int = 100, close: Bool = true) throws -> Result<[UInt8], SystemError> {
+    private func received(_ bytes: [UInt8], limit: Int = 100, close: Bool = true) throws -> Result<[UInt8], SystemError>
+    {
         let listener = try UnixSocket.listen(path, mode: 0o600)
         let client = try UnixSocket.connect(path, deadline: soon())
         let server = try accept(listener)
@@ -55,8 +56,12 @@ struct SocketTests {
     @Test("a path that does not fit the address is refused")
     func longPath() throws {
         let long = scratch.path + "/" + String(repeating: "x", count: 108)
-        #expect(failure { () throws(SystemError) in _ = try UnixSocket.listen(long, mode: 0o600) }?.message == "not a socket address")
-        #expect(failure { () throws(SystemError) in _ = try UnixSocket.connect("", deadline: .after(milliseconds: 1)) } != nil)
+        #expect(
+            failure { () throws(SystemError) in _ = try UnixSocket.listen(long, mode: 0o600) }?.message
+                == "not a socket address")
+        #expect(
+            failure { () throws(SystemError) in _ = try UnixSocket.connect("", deadline: .after(milliseconds: 1)) }
+                != nil)
     }
 
     @Test("a frame arrives without its NUL, also in pieces")
@@ -105,10 +110,13 @@ struct SocketTests {
         let much = [UInt8](repeating: 1, count: 4_000_000)
         do {
             let server = try accept(listener)
-            #expect(failure { () throws(SystemError) in try UnixSocket.send(client, much, deadline: soon()) }?.isTimeout == true)
+            #expect(
+                failure { () throws(SystemError) in try UnixSocket.send(client, much, deadline: soon()) }?.isTimeout
+                    == true)
             #expect(server.rawValue >= 0)
         }
-        #expect(failure { () throws(SystemError) in try UnixSocket.send(client, much, deadline: soon()) }?.errno == EPIPE)
+        #expect(
+            failure { () throws(SystemError) in try UnixSocket.send(client, much, deadline: soon()) }?.errno == EPIPE)
     }
 
     @Test("connecting ends at the deadline when nobody accepts")
@@ -133,7 +141,9 @@ struct SocketTests {
     @Test("a socket without a listener refuses at once")
     func noListener() throws {
         do { _ = try UnixSocket.listen(path, mode: 0o600) }
-        #expect(failure { () throws(SystemError) in _ = try UnixSocket.connect(path, deadline: soon()) }?.errno == ECONNREFUSED)
+        #expect(
+            failure { () throws(SystemError) in _ = try UnixSocket.connect(path, deadline: soon()) }?.errno
+                == ECONNREFUSED)
     }
 }
 
@@ -161,7 +171,8 @@ struct PeerTests {
         #expect(try peer.process.isAlive)
         kill(helper.pid, SIGKILL)
         #expect(try peer.process.waitForExit(.after(milliseconds: 5000)))
-        #expect(failure { () throws(SystemError) in _ = try PeerCredentials.of(socket: descriptor) }?.isNotFound == true)
+        #expect(
+            failure { () throws(SystemError) in _ = try PeerCredentials.of(socket: descriptor) }?.isNotFound == true)
     }
 
     @Test("what is not a connection has no peer")

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+
 @testable import UsherSystem
 
 /// A directory of a test's own, gone with it.
@@ -53,6 +54,13 @@ final class Helper {
     /// Runs `script` with /bin/sh.
     convenience init(shell script: String) throws {
         try self.init("/bin/sh", ["-c", script])
+    }
+
+    /// A process that sleeps and never waits for its child, which has run `body` and ended.
+    static func withZombie(_ body: String = "pass") throws -> Helper {
+        try Helper(
+            "/usr/bin/python3",
+            ["-c", "import os, time\nif os.fork() == 0:\n    \(body)\n    os._exit(0)\ntime.sleep(60)"])
     }
 
     deinit {
@@ -119,6 +127,15 @@ enum Make {
     static func fifo(_ path: String) throws { try check(unsafe mkfifo(path, 0o644), path) }
     static func mode(_ mode: UInt32, of path: String) throws { try check(unsafe chmod(path, mode), path) }
     static func owner(_ uid: UInt32, of path: String) throws { try check(unsafe chown(path, uid, 0), path) }
+
+    /// A copy of a program, written by another process: a child that a concurrent test starts would inherit a
+    /// descriptor of this one, and the kernel runs no program that is open for writing (ETXTBSY).
+    static func program(_ source: String, at path: String) throws {
+        let result = try Subprocess.run("/bin/cp", [source, path], deadline: .after(milliseconds: 10_000))
+        guard result.exitStatus == 0 else {
+            throw SystemError("copy \(source)", refused: String(decoding: result.errorOutput, as: UTF8.self))
+        }
+    }
 
     /// An empty file whose name is not UTF-8.
     static func unreadableName(in directory: String) throws {
