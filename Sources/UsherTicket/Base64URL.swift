@@ -19,6 +19,11 @@ enum Base64 {
 
     /// Without padding.
     static func encode(_ bytes: [UInt8], alphabet: [UInt8]) -> String {
+        String(decoding: encodedBytes(bytes, alphabet: alphabet), as: UTF8.self)
+    }
+
+    /// Bytes, unlike a String, can be wiped.
+    static func encodedBytes(_ bytes: [UInt8], alphabet: [UInt8]) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity((bytes.count * 4 + 2) / 3)
         var accumulator: UInt32 = 0
@@ -34,7 +39,7 @@ enum Base64 {
         if bits > 0 {
             output.append(alphabet[Int((accumulator << UInt32(6 - bits)) & 63)])
         }
-        return String(decoding: output, as: UTF8.self)
+        return output
     }
 
     /// Without padding; see `Base64URL.decode`.

@@ -21,9 +21,6 @@ struct JWK {
 
     init(_ object: JSONObject, allowsPrivate: Bool) throws(KeyError) {
         var members: [String: [UInt8]] = [:]
-        defer {
-            for name in members.keys { Secret.wipe(&members[name, default: []]) }
-        }
         for (index, member) in object.members.enumerated() {
             let name = String(decoding: member.name, as: UTF8.self)
             guard ["kty", "crv", "x", "kid", "use", "alg"].contains(name) || (allowsPrivate && name == "d") else {
@@ -55,6 +52,16 @@ struct JWK {
 
     mutating func wipe() {
         Secret.wipe(&d)
+    }
+
+    /// Wipes the texts of a parsed JWK. Each is taken out first: bytes that something else still holds would be
+    /// copied, and the copy wiped.
+    static func wipe(_ object: inout JSONObject) {
+        for index in object.members.indices {
+            guard case .string(var bytes) = object.members[index].value else { continue }
+            object.members[index].value = .null
+            Secret.wipe(&bytes)
+        }
     }
 
     private static func expect(

@@ -96,7 +96,9 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
 
     /// From a JWK with `d`; `x` must be the public key that belongs to it. The caller wipes the text.
     public init(jwk text: [UInt8]) throws(KeyError) {
-        var jwk = try JWK(JWK.object(text), allowsPrivate: true)
+        var object = try JWK.object(text)
+        defer { JWK.wipe(&object) }
+        var jwk = try JWK(object, allowsPrivate: true)
         defer { jwk.wipe() }
         try self.init(seed: jwk.d)
         guard publicKey.rawBytes == jwk.x else {
@@ -107,8 +109,12 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
 
     /// The JWK with the secret `d`, for a file of mode 0600; the caller wipes it.
     public func jwk() -> [UInt8] {
-        var secret = Array(Base64URL.encode(Array(key.rawRepresentation)).utf8)
-        defer { Secret.wipe(&secret) }
+        var seed = Array(key.rawRepresentation)
+        var secret = Base64.encodedBytes(seed, alphabet: Base64.urlAlphabet)
+        defer {
+            Secret.wipe(&seed)
+            Secret.wipe(&secret)
+        }
         var text = Array(publicKey.jwk().utf8.dropLast())
         text.reserveCapacity(text.count + secret.count + 8)
         text += Array(#","d":""#.utf8)
