@@ -8,9 +8,12 @@ internal import UsherWire
 /// The life of sessions: open, tag, enter, end. Every change of state is judged against the registry, made durable,
 /// and only then answered.
 final class SessionManager: Sendable {
-    /// Nanoseconds that the leader may take to report its tag, and its child to enter (sshd only: other programs do
-    /// not call setcred a second time, Docs/Architecture.md).
+    /// Nanoseconds that the leader may take to report its tag: nothing but our own module runs meanwhile.
     static let openingPatience: Int64 = 5_000_000_000
+    /// Nanoseconds from the tag to the entry of the leader's child (sshd only: other programs do not call setcred a
+    /// second time, Docs/Architecture.md). The rest of the session stack runs meanwhile; pam_systemd alone waits until
+    /// logind has started the user's manager, 8 s on a slow machine and up to 120 s by its own limit.
+    static let entryPatience: Int64 = 60_000_000_000
 
     let store: Store
     let registry: Registry
@@ -241,7 +244,7 @@ final class SessionManager: Sendable {
             return now - live.session.openedBoot > Self.openingPatience ? .tagNotWritten : nil
         }
         guard live.session.admission.service == "sshd", !live.entered else { return nil }
-        return now - tagged > Self.openingPatience ? .notEntered : nil
+        return now - tagged > Self.entryPatience ? .notEntered : nil
     }
 
     func lapse(handle: String, _ reason: String) async {
