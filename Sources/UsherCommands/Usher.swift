@@ -7,6 +7,10 @@ struct Usher: Noun {
         commandName: "usher",
         abstract: "One-time tickets, roles and sessions of this host.",
         discussion: """
+            On a terminal, output is for people: aligned columns, colours, local times. In a pipe columns are separated \
+            by tabs, times are UTC and lengths seconds. With --json a command prints one JSON value, a list as an array; \
+            `usher ticket issue` prints one a line. What went wrong is one line on standard error.
+
             EXIT STATUS
               0  done
               1  it failed; the reason is on standard error

@@ -57,6 +57,17 @@ import UsherWire
         #expect(result.status == .notFound && result.notices.contains("usher host enrol"))
     }
 
+    @Test func enrolmentInADirectoryThatOthersMayWriteToFails() throws {
+        let directory = try TemporaryDirectory()
+        try FileManager.default.createDirectory(
+            atPath: directory.file("etc/usher"), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: directory.file("var/lib"), withIntermediateDirectories: true)
+        try directory.setMode(0o777, "etc/usher")
+        let result = TestConsole().run("host", "enrol", "--root", directory.path)
+        #expect(result.status == .failure && result.output.isEmpty)
+    }
+
     @Test func anIdThatOthersCouldHaveWrittenIsNotBelieved() throws {
         let host = try TestHost()
         try FileManager.default.setAttributes(

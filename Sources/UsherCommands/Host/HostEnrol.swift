@@ -31,6 +31,8 @@ struct HostEnrol: Verb {
         try makeDirectories()
         let id = HostID.make(random: try Randomness.bytes(10))
         try write(id, to: file)
+        // Read as the agent will: a directory that others may write to makes the id worthless.
+        guard try root.hostID() == id else { throw Failure("\(file) was changed while it was written") }
         if output.json {
             try console.write(JSONText.line(.record(["id": .text(id)])))
         } else {

@@ -51,6 +51,8 @@ extension Failure {
         case .notFound(let what):
             return ("not found: \(what)", .notFound)
         case .failed(let stage, let reason):
+            // A diagnostic quotes its file on further lines.
+            let reason = reason.split(separator: "\n").first ?? "no reason given"
             return ("the session agent could not do it (\(stage)): \(reason)", .failure)
         case .invalid(let parameter):
             return ("the session agent does not accept this \(parameter)", .failure)
