@@ -71,16 +71,16 @@ final class CommitQueue: Sendable {
     /// A refusal undoes this change only; an error of SQLite itself (which may have rolled everything back, see
     /// sqlite.org/lang_transaction.html section 3.1) ends the whole transaction by throwing.
     private func attempt(_ change: Change, in database: Database) throws -> (any Error)? {
-        var refusal: (any Error)?
-        try database.inSavepoint {
-            do {
-                try change(database)
-                return .commit
-            } catch let error as StoreError {
-                refusal = error
-                return .rollback
-            }
+        // Not GRDB's inSavepoint, which compiles its statements anew for each change.
+        try database.cachedStatement(sql: "SAVEPOINT change").execute()
+        var refusal: StoreError?
+        do {
+            try change(database)
+        } catch let error as StoreError {
+            refusal = error
+            try database.cachedStatement(sql: "ROLLBACK TO SAVEPOINT change").execute()
         }
+        try database.cachedStatement(sql: "RELEASE SAVEPOINT change").execute()
         return refusal
     }
 }

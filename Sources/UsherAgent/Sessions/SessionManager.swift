@@ -187,20 +187,22 @@ final class SessionManager: Sendable {
             return live.session
         }
         guard let session = session ?? nil else { return }
+        var rowSaysSo = false
         do {
             try await store.beginClosing(id: id, reason: cause.reason, by: cause.by)
+            rowSaysSo = true
         } catch {
             // The session ends all the same; the teardown writes the row as soon as the disk lets it.
             logger.error("row not set to closing", metadata: ["session": "\(id)", "reason": "\(error)"])
         }
-        tearDown(session, cause)
+        tearDown(session, cause, rowSaysSo: rowSaysSo)
     }
 
-    /// Does the teardown of a session that stands as `closing`.
+    /// Does the teardown of a session that the registry has as `closing`.
     @discardableResult
-    func tearDown(_ session: Session, _ cause: EndCause) -> Task<Void, Never> {
+    func tearDown(_ session: Session, _ cause: EndCause, rowSaysSo: Bool = false) -> Task<Void, Never> {
         Task {
-            await teardown.run(session, cause: cause)
+            await teardown.run(session, cause: cause, rowSaysSo: rowSaysSo)
             registry.remove(id: session.id)
         }
     }

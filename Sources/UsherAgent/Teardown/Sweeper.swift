@@ -4,7 +4,7 @@ internal import UsherSystem
 
 /// Looks for the processes of many sessions in one pass over /proc: requests that come while a pass runs wait for
 /// the next one and share it, so that ending many sessions costs passes, not passes times sessions. After a pass it
-/// rests: looking for the dead takes at most a quarter of one processor from those who log in.
+/// rests: looking for the dead takes a tenth of one processor from those who log in.
 final class Sweeper: Sendable {
     private struct Request {
         var match: SessionMatch
@@ -50,7 +50,7 @@ final class Sweeper: Sendable {
             let start = ContinuousClock.now
             await pass(for: requests)
             // Nothing cancels this task.
-            try? await Task.sleep(for: min((ContinuousClock.now - start) * 3, Self.longestRest))
+            try? await Task.sleep(for: min((ContinuousClock.now - start) * 9, Self.longestRest))
         }
     }
 

@@ -19,16 +19,22 @@ struct Teardown: Sendable {
     private static let leaderPatience: Duration = .seconds(3)
 
     /// Returns when nothing of the session is left and its row says so.
-    func run(_ session: Session, cause: EndCause) async {
+    ///
+    /// - Parameter rowSaysSo: whether the row is known to say `closing` with this cause.
+    func run(_ session: Session, cause: EndCause, rowSaysSo: Bool) async {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
-        await step("row closing", logger) { try await markClosing(session, cause) }
+        if !rowSaysSo { await step("row closing", logger) { try await markClosing(session, cause) } }
         await step("processes", logger) { try await endProcesses(session, emptyPasses: 1) }
         await step("leader", logger) { try await endLeader(session, cause) }
         // Two in a row: a process that was forking during the first is in the second.
         await step("processes again", logger) { try await endProcesses(session, emptyPasses: 2) }
-        await step("cgroup", logger) { try await blocking { try cgroups.remove(session) } }
-        await step("home", logger) { try await blocking { try accounts.removeHome(session.admission) } }
+        await step("cgroup and home", logger) {
+            try await blocking {
+                try cgroups.remove(session)
+                try accounts.removeHome(session.admission)
+            }
+        }
         await step("account", logger) { try accounts.withdraw(session.admission) }
         await step("audit", logger) { try audit.write(.deleteUser, SessionTexts.accountEnd(session, cause: cause)) }
         await step("row closed", logger) { try await store.close(id: session.id, at: SystemClock.realtimeSeconds()) }
@@ -37,7 +43,7 @@ struct Teardown: Sendable {
             metadata: ["account": "\(session.admission.account)", "reason": "\(cause.reason)", "by": "\(cause.by)"])
     }
 
-    /// The row says `closing` already unless the disk refused it when the end began.
+    /// The disk refused it when the end began, or the row is of an earlier run.
     private func markClosing(_ session: Session, _ cause: EndCause) async throws {
         guard let row = try store.session(id: session.id), row.state == .opening || row.state == .open else { return }
         try await store.beginClosing(id: session.id, reason: cause.reason, by: cause.by)
