@@ -81,7 +81,9 @@ struct ProcessTests {
     func family() throws {
         let helper = try Helper(shell: "sh -c 'sleep 61; :' & sleep 0.2 & exec sleep 60")
         try helper.becomes("sleep")
-        try eventually("one zombie, one grandchild") { try Processes.descendants(helper.pid).count == 2 }
+        try eventually("one zombie, one child, one grandchild") {
+            try Processes.children(helper.pid).count == 1 && Processes.descendants(helper.pid).count == 2
+        }
         let children = try Processes.children(helper.pid)
         #expect(children.count == 1)
         let descendants = try Processes.descendants(helper.pid)
