@@ -126,6 +126,29 @@ struct ShellTests {
                 == "usher-shell: refused, this account has no live session here\n")
     }
 
+    @Test("a refusal is one line to authpriv that gives the reason")
+    func logs() throws {
+        let listen = """
+            import os, socket
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind("/dev/log"); os.chmod("/dev/log", 0o666)
+            print(s.recv(4096).decode())
+            """
+        let result = try run(
+            """
+            mount -t tmpfs -o mode=755 tmpfs /dev
+            mknod -m 666 /dev/null c 1 3
+            /usr/bin/python3 -c '\(listen)' &
+            while ! [ -S /dev/log ] || [ "$(stat -c %a /dev/log)" != 666 ]; do sleep 0.01; done
+            ( enter \(shell) -c true ) || true
+            wait
+            """)
+        let line = String(decoding: result.output, as: UTF8.self)
+        // LOG_AUTHPRIV is 10, LOG_WARNING 4: 10 * 8 + 4.
+        #expect(line.hasPrefix("<84>"))
+        #expect(line.contains(" usher-shell["))
+        #expect(line.contains("]: refused: no live account has uid \(uid): open /run/usher/accounts/uid.\(uid): "))
+    }
+
     @Test("root, an ordinary uid and a process without an audit session are refused")
     func otherCallers() throws {
         for script in [
