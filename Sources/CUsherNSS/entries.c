@@ -139,7 +139,7 @@ ENTRY enum nss_status _nss_usher_getpwnam_r(const char *name, struct passwd *res
     int saved = errno;
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
-    enum usher_status status = usher_account_named(name, geteuid() == 0, &account);
+    enum usher_status status = usher_account_named(name, &account);
     if (status == USHER_FOUND)
         status = fill_passwd(&account, result, buffer, length);
     return finish(status, saved, errnop);
@@ -164,7 +164,7 @@ ENTRY enum nss_status _nss_usher_getspnam_r(const char *name, struct spwd *resul
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
     struct room room = { buffer, length };
-    enum usher_status status = geteuid() == 0 ? usher_account_named(name, true, &account) : USHER_NONE;
+    enum usher_status status = usher_is_root() ? usher_account_named(name, &account) : USHER_NONE;
     if (status == USHER_FOUND) {
         *result = (struct spwd){
             .sp_namp = put(&room, account.name),
@@ -192,7 +192,7 @@ ENTRY enum nss_status _nss_usher_getgrnam_r(const char *name, struct group *resu
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
     struct usher_group group;
-    enum usher_status status = usher_account_named(name, geteuid() == 0, &account);
+    enum usher_status status = usher_account_named(name, &account);
     if (status == USHER_FOUND) {
         status = fill_private_group(&account, result, buffer, length);
     } else if (status == USHER_NONE) {
@@ -242,7 +242,7 @@ ENTRY enum nss_status _nss_usher_initgroups_dyn(const char *name, gid_t primary,
     struct usher_account account = { .record = record };
     size_t position = 0;
     uint32_t gid = 0;
-    enum usher_status status = usher_account_named(name, false, &account);
+    enum usher_status status = usher_live_account_named(name, &account);
     while (status == USHER_FOUND && usher_next_gid(&account, &position, &gid)) {
         if (gid == primary)
             continue;
@@ -261,84 +261,81 @@ ENTRY enum nss_status _nss_usher_initgroups_dyn(const char *name, gid_t primary,
 }
 
 /* Enumeration. getpwent(3) and getgrent(3) have no argument that could carry a position from call to call, so it is
-   kept here, once for the process, as in every module: the name that was answered last. */
+   kept here, once for the process, as in every module. */
 
-struct cursor {
+struct enumeration {
     pthread_mutex_t lock;
-    char name[USHER_FILE_NAME_BYTES];
+    struct usher_cursor cursor;
 };
 
-static struct cursor account_cursor = { .lock = PTHREAD_MUTEX_INITIALIZER };
-static struct cursor group_cursor = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct enumeration accounts = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct enumeration groups = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static enum nss_status rewind_cursor(struct cursor *cursor)
+static enum nss_status rewind_to_start(struct enumeration *enumeration)
 {
-    pthread_mutex_lock(&cursor->lock);
-    cursor->name[0] = '\0';
-    pthread_mutex_unlock(&cursor->lock);
+    pthread_mutex_lock(&enumeration->lock);
+    enumeration->cursor.last[0] = '\0';
+    enumeration->cursor.next = enumeration->cursor.count = 0;
+    pthread_mutex_unlock(&enumeration->lock);
     return NSS_STATUS_SUCCESS;
 }
 
 ENTRY enum nss_status _nss_usher_setpwent(int stay_open)
 {
     (void)stay_open;
-    return rewind_cursor(&account_cursor);
+    return rewind_to_start(&accounts);
 }
 
 ENTRY enum nss_status _nss_usher_endpwent(void)
 {
-    return rewind_cursor(&account_cursor);
+    return rewind_to_start(&accounts);
 }
 
+/* After ERANGE glibc asks for the same entry again, so only what was answered is passed. */
 ENTRY enum nss_status _nss_usher_getpwent_r(struct passwd *result, char *buffer, size_t length, int *errnop)
 {
     int saved = errno;
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
-    char name[USHER_FILE_NAME_BYTES];
-    pthread_mutex_lock(&account_cursor.lock);
-    memcpy(name, account_cursor.name, sizeof name);
-    enum usher_status status = usher_next_account(name, &account);
+    pthread_mutex_lock(&accounts.lock);
+    enum usher_status status = usher_next_account(&accounts.cursor, &account);
     if (status == USHER_FOUND)
         status = fill_passwd(&account, result, buffer, length);
-    /* After ERANGE glibc asks for the same entry again. */
     if (status == USHER_FOUND)
-        memcpy(account_cursor.name, name, sizeof name);
-    pthread_mutex_unlock(&account_cursor.lock);
+        usher_pass(&accounts.cursor);
+    pthread_mutex_unlock(&accounts.lock);
     return finish(status, saved, errnop);
 }
 
 ENTRY enum nss_status _nss_usher_setgrent(int stay_open)
 {
     (void)stay_open;
-    return rewind_cursor(&group_cursor);
+    return rewind_to_start(&groups);
 }
 
 ENTRY enum nss_status _nss_usher_endgrent(void)
 {
-    return rewind_cursor(&group_cursor);
+    return rewind_to_start(&groups);
 }
 
-/* Role groups first, then the accounts' own. */
+/* Role groups first, then the accounts' own: the order of their files' names. */
 ENTRY enum nss_status _nss_usher_getgrent_r(struct group *result, char *buffer, size_t length, int *errnop)
 {
     int saved = errno;
     uint8_t record[USHER_RECORD_BYTES];
     struct usher_account account = { .record = record };
     struct usher_group group;
-    char name[USHER_FILE_NAME_BYTES];
-    pthread_mutex_lock(&group_cursor.lock);
-    memcpy(name, group_cursor.name, sizeof name);
-    enum usher_status status = usher_next_group(name, (uint8_t *)buffer, length, &group);
+    pthread_mutex_lock(&groups.lock);
+    enum usher_status status = usher_next_group(&groups.cursor, (uint8_t *)buffer, length, &group);
     if (status == USHER_FOUND) {
         status = fill_role_group(&group, result, buffer, length);
     } else if (status == USHER_NONE) {
-        status = usher_next_account(name, &account);
+        status = usher_next_account(&groups.cursor, &account);
         if (status == USHER_FOUND)
             status = fill_private_group(&account, result, buffer, length);
     }
     if (status == USHER_FOUND)
-        memcpy(group_cursor.name, name, sizeof name);
-    pthread_mutex_unlock(&group_cursor.lock);
+        usher_pass(&groups.cursor);
+    pthread_mutex_unlock(&groups.lock);
     return finish(status, saved, errnop);
 }

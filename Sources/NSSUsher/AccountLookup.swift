@@ -3,14 +3,23 @@ internal import CUsherNSS
 // Which account a lookup finds. A name of the ephemeral form is an account for root whether or not it is live, so
 // that a lookup tells nothing about which tickets exist; for everybody else it is one while its file stands.
 
-@c(usher_account_named) @implementation
-func accountNamed(
-    _ name: UnsafePointer<CChar>, _ isRoot: Bool, _ account: UnsafeMutablePointer<usher_account>
+@c(usher_live_account_named) @implementation
+func liveAccountNamed(
+    _ name: UnsafePointer<CChar>, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
     let asked = usher_text(name)
     guard let uid = EphemeralAccount.uid(ofName: asked.buffer.span) else { return USHER_NONE }
-    let status = account.pointee.read(from: name, name: asked, uid: uid)
-    guard status != USHER_FOUND, isRoot else { return status }
+    return account.pointee.read(from: name, name: asked, uid: uid)
+}
+
+@c(usher_account_named) @implementation
+func accountNamed(
+    _ name: UnsafePointer<CChar>, _ account: UnsafeMutablePointer<usher_account>
+) -> usher_status {
+    let status = liveAccountNamed(name, account)
+    let asked = usher_text(name)
+    guard status != USHER_FOUND, let uid = EphemeralAccount.uid(ofName: asked.buffer.span), usher_is_root()
+    else { return status }
     // Without a file, or with one that is not right: what follows from the name, and no more.
     account.pointee.answer(name: asked, uid: uid, comment: usher_text(""), groups: usher_text(""))
     return USHER_FOUND
@@ -30,16 +39,16 @@ func accountWithUID(
 
 @c(usher_next_account) @implementation
 func nextAccount(
-    _ cursor: UnsafeMutablePointer<CChar>, _ account: UnsafeMutablePointer<usher_account>
+    _ cursor: UnsafeMutablePointer<usher_cursor>, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
+    var file: UnsafePointer<CChar>?
     while true {
-        let status = usher_next_name(Paths.accounts.terminated, "u-", cursor)
-        guard status == USHER_FOUND else { return status }
+        let status = usher_peek(cursor, Paths.accounts.terminated, "u-", &file)
+        guard status == USHER_FOUND, let file else { return status }
+        let found = liveAccountNamed(file, account)
         // Passed over: names of another form, files that are not right or gone again.
-        let name = usher_text(cursor)
-        guard let uid = EphemeralAccount.uid(ofName: name.buffer.span) else { continue }
-        let found = account.pointee.read(from: cursor, name: name, uid: uid)
-        if found != USHER_NONE { return found }
+        guard found == USHER_NONE else { return found }
+        usher_pass(cursor)
     }
 }
 

@@ -31,18 +31,16 @@ func groupWithGID(
 
 @c(usher_next_group) @implementation
 func nextGroup(
-    _ cursor: UnsafeMutablePointer<CChar>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
+    _ cursor: UnsafeMutablePointer<usher_cursor>, _ buffer: UnsafeMutablePointer<UInt8>, _ capacity: Int,
     _ group: UnsafeMutablePointer<usher_group>
 ) -> usher_status {
+    var file: UnsafePointer<CChar>?
     while true {
-        let status = usher_next_name(Paths.accounts.terminated, filePrefix.terminated, cursor)
-        guard status == USHER_FOUND else { return status }
-        let file = usher_text(cursor)
-        let name = usher_text(
-            bytes: file.bytes + filePrefix.utf8CodeUnitCount, length: file.length - filePrefix.utf8CodeUnitCount)
-        guard let gid = RoleGroup.gid(ofName: name.buffer.span) else { continue }
-        let found = group.pointee.read(from: cursor, name: name, gid: gid, buffer, capacity)
-        if found != USHER_NONE { return found }
+        let status = usher_peek(cursor, Paths.accounts.terminated, filePrefix.terminated, &file)
+        guard status == USHER_FOUND, let file else { return status }
+        let found = groupNamed(file + filePrefix.utf8CodeUnitCount, buffer, capacity, group)
+        guard found == USHER_NONE else { return found }
+        usher_pass(cursor)
     }
 }
 

@@ -33,7 +33,7 @@ public enum AccountRecord {
         while start < bytes.count {
             var end = start
             while bytes[end] != 0x0A {
-                // A control character or a colon would break the record that a caller makes of it.
+                // Printable ASCII: anything else would break the line that a caller makes of the record.
                 guard bytes[end] >= 0x20, bytes[end] < 0x7F else { return nil }
                 end += 1
             }

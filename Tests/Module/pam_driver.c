@@ -3,25 +3,48 @@
    pam_driver CONFDIR SERVICE USER ANSWER STEP...
 
    ANSWER is a file whose bytes answer the prompt, `-` for a conversation that fails, or `=` for an answer that is
-   null. The steps are in the table below, and `item:rhost=…`, `item:tty=…`, `item:ruser=…`, `env:NAME=VALUE`. */
+   null. Steps are the phases (is_phase), and what prepares or looks at them (other_step). */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <security/pam_appl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *answer_file;
 static bool keeps_answer;
 static char *kept_answer;
+
+/* The linker prefers these to libaudit's, so that a step can make the kernel's audit fail. */
+
+enum { REAL_AUDIT = 1000 };
+static int audit_enabled = REAL_AUDIT, audit_sequence = REAL_AUDIT;
+
+int audit_is_enabled(int fd)
+{
+    int (*real)(int) = dlsym(RTLD_NEXT, "audit_is_enabled");
+    return audit_enabled == REAL_AUDIT ? real(fd) : audit_enabled;
+}
+
+int audit_log_user_message(int fd, int type, const char *text, const char *host, const char *address,
+                           const char *terminal, int result)
+{
+    int (*real)(int, int, const char *, const char *, const char *, const char *, int)
+        = dlsym(RTLD_NEXT, "audit_log_user_message");
+    return audit_sequence == REAL_AUDIT ? real(fd, type, text, host, address, terminal, result) : audit_sequence;
+}
 
 static void print_escaped(const char *text)
 {
@@ -125,7 +148,7 @@ static int count_in_block(uintptr_t address, size_t length)
     int found = 0;
     for (size_t start = 0; start + PATTERN_BYTES <= length; start++) {
         size_t index = 0;
-        while (index < PATTERN_BYTES && block[start + index] == (uint8_t)~pattern[index])
+        while (index < PATTERN_BYTES && (block[start + index] ^ pattern[index]) == 0xFF)
             index++;
         if (index < PATTERN_BYTES)
             continue;
@@ -159,6 +182,32 @@ static int scan_memory(void)
     fclose(maps);
     close(memory);
     return found;
+}
+
+/* Counts what is mapped of a file. */
+static int count_mapped(const char *name)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    int count = 0;
+    while (fgets(line, sizeof line, maps) != NULL)
+        count += strstr(line, name) != NULL;
+    fclose(maps);
+    return count;
+}
+
+static void ignore_signal(int number)
+{
+    (void)number;
+}
+
+/* From now on a signal interrupts every system call that waits, 200 times a second. */
+static void interrupt_calls(void)
+{
+    struct sigaction action = { .sa_handler = ignore_signal };
+    struct itimerval timer = { .it_interval.tv_usec = 5000, .it_value.tv_usec = 5000 };
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 static int in_child(pam_handle_t *pam, int flags)
@@ -217,6 +266,12 @@ static void other_step(pam_handle_t *pam, char *step)
     } else if (strcmp(step, "scan") == 0) {
         load_pattern();
         printf("copies %d\n", scan_memory());
+    } else if (strcmp(step, "interrupt") == 0) {
+        interrupt_calls();
+    } else if (strncmp(step, "audit-enabled=", 14) == 0) {
+        audit_enabled = atoi(value + 1);
+    } else if (strncmp(step, "audit-sequence=", 15) == 0) {
+        audit_sequence = atoi(value + 1);
     } else if (strncmp(step, "env:", 4) == 0) {
         pam_putenv(pam, step + 4);
     } else if (strncmp(step, "item:", 5) == 0 && value != NULL) {
@@ -248,6 +303,8 @@ int main(int argc, char **argv)
         printf("pam_start failed\n");
         return 1;
     }
+    /* libc's connection to syslog belongs to the process, which in sshd has it from the start. */
+    openlog(NULL, LOG_NDELAY, LOG_USER);
     int descriptors = count_descriptors();
     for (int index = 5; index < argc; index++) {
         int result = 0;
@@ -260,5 +317,7 @@ int main(int argc, char **argv)
                count_descriptors() - descriptors);
     }
     free(kept_answer);
-    return pam_end(pam, PAM_SUCCESS) == PAM_SUCCESS ? 0 : 1;
+    int result = pam_end(pam, PAM_SUCCESS);
+    printf("mapped %d\n", count_mapped("pam_usher"));
+    return result == PAM_SUCCESS ? 0 : 1;
 }

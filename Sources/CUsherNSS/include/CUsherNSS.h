@@ -13,6 +13,7 @@
 enum {
     USHER_FILE_NAME_BYTES = 48, /* `group.` and the longest name of a group, 31 bytes, with room */
     USHER_RECORD_BYTES = 4096,  /* AccountRecord.accountBytes */
+    USHER_BATCH_NAMES = 128,
 };
 
 enum usher_status {
@@ -49,15 +50,27 @@ struct usher_group {
     size_t member_count;
 };
 
+/* A position in the directory's names in byte order: the last one passed, and the next ones as they stood when they
+   were read. One at a time, each after a scan of the whole directory, 10,000 sessions took minutes. */
+struct usher_cursor {
+    char last[USHER_FILE_NAME_BYTES];
+    size_t next, count;
+    char names[USHER_BATCH_NAMES][USHER_FILE_NAME_BYTES];
+};
+
 /* Lookups, in Swift. */
 
-USHER_SWIFT("accountNamed(_:_:_:)")
-enum usher_status usher_account_named(const char *_Nonnull name, bool is_root, struct usher_account *_Nonnull account);
+/* A live account. */
+USHER_SWIFT("liveAccountNamed(_:_:)")
+enum usher_status usher_live_account_named(const char *_Nonnull name, struct usher_account *_Nonnull account);
+/* A live account, and for root any account whose name has the form. */
+USHER_SWIFT("accountNamed(_:_:)")
+enum usher_status usher_account_named(const char *_Nonnull name, struct usher_account *_Nonnull account);
 USHER_SWIFT("accountWithUID(_:_:)")
 enum usher_status usher_account_with_uid(uint32_t uid, struct usher_account *_Nonnull account);
-/* The first live account whose name is behind `cursor` in byte order; moves the cursor there. */
+/* The live account at the cursor, which passes over what is none and stays at what is one. */
 USHER_SWIFT("nextAccount(_:_:)")
-enum usher_status usher_next_account(char *_Nonnull cursor, struct usher_account *_Nonnull account);
+enum usher_status usher_next_account(struct usher_cursor *_Nonnull cursor, struct usher_account *_Nonnull account);
 /* Reads the next gid of an account's groups; false at the end. */
 USHER_SWIFT("nextGID(_:_:_:)")
 bool usher_next_gid(const struct usher_account *_Nonnull account, size_t *_Nonnull position, uint32_t *_Nonnull gid);
@@ -71,17 +84,21 @@ USHER_SWIFT("groupWithGID(_:_:_:_:)")
 enum usher_status usher_group_with_gid(uint32_t gid, uint8_t *_Nonnull buffer, size_t capacity,
                                        struct usher_group *_Nonnull group);
 USHER_SWIFT("nextGroup(_:_:_:_:)")
-enum usher_status usher_next_group(char *_Nonnull cursor, uint8_t *_Nonnull buffer, size_t capacity,
+enum usher_status usher_next_group(struct usher_cursor *_Nonnull cursor, uint8_t *_Nonnull buffer, size_t capacity,
                                    struct usher_group *_Nonnull group);
 
 /* Reads a whole file of a directory, when both belong to root and nobody else can write them. */
 enum usher_status usher_read(const char *_Nonnull directory, const char *_Nonnull name, size_t limit,
                              uint8_t *_Nonnull buffer, size_t capacity, size_t *_Nonnull length);
-/* Moves `cursor` (USHER_FILE_NAME_BYTES) to the first name in the directory that is behind it and starts with `prefix`. */
-enum usher_status usher_next_name(const char *_Nonnull directory, const char *_Nonnull prefix, char *_Nonnull cursor);
+/* The first name behind those passed that starts with `prefix`. */
+enum usher_status usher_peek(struct usher_cursor *_Nonnull cursor, const char *_Nonnull directory,
+                             const char *_Nonnull prefix, const char *_Nullable *_Nonnull name);
+void usher_pass(struct usher_cursor *_Nonnull cursor);
 /* Write a prefix and a decimal number or a text, terminated and never more than USHER_FILE_NAME_BYTES. */
 void usher_numbered_name(const char *_Nonnull prefix, uint32_t number, char *_Nonnull name);
 void usher_prefixed_name(const char *_Nonnull prefix, const char *_Nonnull text, char *_Nonnull name);
 size_t usher_length(const char *_Nonnull text);
+/* Whether the caller's effective uid is 0. */
+bool usher_is_root(void);
 
 #endif
