@@ -13,10 +13,26 @@ final class CommitQueue: Sendable {
         var completion: Completion
     }
 
+    /// When a change should be on the disk.
+    enum Urgency {
+        /// Somebody waits for it.
+        case now
+        /// With the next commit that somebody waits for, or after `patience`.
+        case soon
+    }
+
+    private enum Phase {
+        case idle, scheduled, draining
+    }
+
     private struct State {
         var waiting: [Job] = []
-        var draining = false
+        var hasUrgent = false
+        var phase = Phase.idle
     }
+
+    /// How long changes that nobody waits for may wait for company.
+    private static let patience = DispatchTimeInterval.milliseconds(20)
 
     private let database: DatabasePool
     private let queue = DispatchQueue(label: "usher.commit", qos: .userInitiated)
@@ -27,22 +43,54 @@ final class CommitQueue: Sendable {
     }
 
     /// `completion` runs on the commit queue: it must be short.
-    func submit(_ change: @escaping Change, completion: @escaping Completion) {
-        let start = state.withLock { state in
+    func submit(_ urgency: Urgency = .now, _ change: @escaping Change, completion: @escaping Completion) {
+        let next = state.withLock { state in
             state.waiting.append(Job(change: change, completion: completion))
-            defer { state.draining = true }
-            return !state.draining
+            let before = state.phase
+            switch urgency {
+            case .now:
+                state.hasUrgent = true
+                state.phase = .draining
+            case .soon where before == .idle: state.phase = .scheduled
+            case .soon: break
+            }
+            return (before, state.phase)
         }
-        if start { queue.async { self.drain() } }
+        switch next {
+        case (.idle, .scheduled): queue.asyncAfter(deadline: .now() + Self.patience) { self.drainScheduled() }
+        case (.idle, .draining), (.scheduled, .draining): queue.async { self.drain() }
+        default: break
+        }
     }
 
+    /// Returns when everything submitted before is on the disk, or has failed.
+    func flush() {
+        let done = DispatchSemaphore(value: 0)
+        submit(.now, { _ in }, completion: { _ in done.signal() })
+        done.wait()
+    }
+
+    private func drainScheduled() {
+        let isOurs = state.withLock { state in
+            guard state.phase == .scheduled else { return false }
+            (state.phase, state.hasUrgent) = (.draining, true)
+            return true
+        }
+        if isOurs { drain() }
+    }
+
+    /// Commits until nobody waits; what came meanwhile without haste is left for later.
     private func drain() {
         while true {
-            let jobs = state.withLock { state in
-                defer { state.waiting = [] }
-                if state.waiting.isEmpty { state.draining = false }
-                return state.waiting
+            let (jobs, later) = state.withLock { state -> ([Job], Bool) in
+                guard state.hasUrgent else {
+                    state.phase = state.waiting.isEmpty ? .idle : .scheduled
+                    return ([], !state.waiting.isEmpty)
+                }
+                defer { (state.waiting, state.hasUrgent) = ([], false) }
+                return (state.waiting, false)
             }
+            if later { queue.asyncAfter(deadline: .now() + Self.patience) { self.drainScheduled() } }
             if jobs.isEmpty { return }
             commit(jobs)
         }

@@ -41,9 +41,9 @@ extension Store {
         }
     }
 
-    /// `closing` → `closed`: nothing of the session is left.
+    /// `closing` → `closed`: nothing of the session is left. Without haste, as a restart would find the same.
     public func close(id: String, at: Int64) async throws(StoreError) {
-        try await change { database in
+        try await change(.soon) { database in
             try Store.update(
                 database, "UPDATE session SET state = 'closed', closed_at = ? WHERE id = ? AND state = 'closing'",
                 [at, id])

@@ -41,9 +41,11 @@ public final class Store: Sendable {
         guard level == 2 else { throw StoreError.unavailable("the database does not sync its commits") }
     }
 
-    func change(_ change: @escaping @Sendable (Database) throws -> Void) async throws(StoreError) {
+    func change(
+        _ urgency: CommitQueue.Urgency = .now, _ change: @escaping @Sendable (Database) throws -> Void
+    ) async throws(StoreError) {
         let failure: StoreError? = await withCheckedContinuation { continuation in
-            commits.submit(change) { error in
+            commits.submit(urgency, change) { error in
                 continuation.resume(returning: error.map { StoreError($0) })
             }
         }
@@ -55,7 +57,7 @@ public final class Store: Sendable {
         _ change: @escaping @Sendable (Database) throws -> Void,
         completion: @escaping @Sendable (StoreError?) -> Void
     ) {
-        commits.submit(change) { error in completion(error.map { StoreError($0) }) }
+        commits.submit(.soon, change) { error in completion(error.map { StoreError($0) }) }
     }
 
     func read<Value>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
@@ -73,6 +75,7 @@ public final class Store: Sendable {
 
     /// Waits for the queue and closes the database.
     public func close() throws(StoreError) {
+        commits.flush()
         do {
             try database.close()
         } catch {

@@ -164,6 +164,21 @@ func session(_ number: Int, _ admission: Admission) -> Session {
         }
     }
 
+    @Test func whatNobodyWaitsForIsOnTheDiskWhenTheStoreIsClosed() async throws {
+        try await withStore { store, path in
+            for number in 0..<5 {
+                store.keep(
+                    RefusalRecord(
+                        reference: "AAAA-A\(number)", at: 7, code: "expired", reason: "", account: "", service: "sshd"),
+                    completion: { _ in })
+            }
+            try store.close()
+            let again = try Store(path: path)
+            let found = try (0..<5).map { try again.refusal(reference: "AAAA-A\($0)") != nil }
+            #expect(found == [true, true, true, true, true])
+        }
+    }
+
     @Test func aDatabaseThatCannotBeOpenedSaysWhy() throws {
         #expect(throws: StoreError.self) { try Store(path: "/proc/usher.sqlite") }
     }
