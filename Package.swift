@@ -24,11 +24,12 @@ let embedded: [SwiftSetting] = [
 func module(exports script: String, libraries: [String], soname: String? = nil) -> [LinkerSetting] {
     let name = soname.map { ["-Xlinker", "-soname=\($0)"] } ?? []
     return libraries.map { .linkedLibrary($0) } + [
-        .unsafeFlags([
-            "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now",
-            "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
-            "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(script)",
-        ] + name)
+        .unsafeFlags(
+            [
+                "-use-ld=lld", "-Xlinker", "-z", "-Xlinker", "defs", "-Xlinker", "-z", "-Xlinker", "now",
+                "-Xlinker", "--gc-sections", "-Xlinker", "--as-needed",
+                "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/\(script)",
+            ] + name)
     ]
 }
 

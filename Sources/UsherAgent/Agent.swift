@@ -133,7 +133,8 @@ struct Runtime: Sendable {
 
     private func controlService() throws(SystemError) -> ControlService {
         ControlService(
-            authorization: try Authorization(registry: registry, cgroups: sessions.cgroups), sessions: sessions, desk: desk,
+            authorization: try Authorization(registry: registry, cgroups: sessions.cgroups), sessions: sessions,
+            desk: desk,
             host: ControlService.HostFacts(version: "\(Version.current)", startedAt: startedAt),
             reload: { try reload() }, logger: logger)
     }

@@ -28,7 +28,8 @@ struct AgentService: VarlinkService {
         }
     }
 
-    private func authenticate(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply {
+    private func authenticate(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply
+    {
         let login = try Login(try parameters.object("login"))
         let ticket = try parameters.optionalBytes("ticket")
         let problem = try parameters.optionalString("problem")
@@ -61,7 +62,8 @@ struct AgentService: VarlinkService {
         }
     }
 
-    private func openSession(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply {
+    private func openSession(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply
+    {
         let login = try Login(try parameters.object("login"))
         let handle = try parameters.optionalString("handle")
         try parameters.finish()
@@ -93,7 +95,8 @@ struct AgentService: VarlinkService {
         }
     }
 
-    private func closeSession(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply {
+    private func closeSession(_ parameters: inout Parameters, _ peer: Peer) async throws(ParameterError) -> VarlinkReply
+    {
         let id = try parameters.string("session")
         try parameters.finish()
         return await ofSession(id, "close_session") { () async throws(Denial) in

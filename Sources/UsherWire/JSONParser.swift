@@ -95,7 +95,8 @@ public enum JSONParser {
     }
 
     /// After a member or element: true at the closing bracket, false at a comma.
-    private static func closes(_ bracket: UInt8, _ bytes: Span<UInt8>, _ position: inout Int) throws(JSONError) -> Bool {
+    private static func closes(_ bracket: UInt8, _ bytes: Span<UInt8>, _ position: inout Int) throws(JSONError) -> Bool
+    {
         skipSpace(bytes, &position)
         let next = try byte(bytes, position)
         guard next == bracket || next == UInt8(ascii: ",") else {

@@ -56,7 +56,7 @@ private func exchange(_ path: String, _ bytes: [UInt8]) throws(SystemError) -> [
     do {
         try connection.send(bytes)
         return try connection.receive()
-    } catch where !error.isTimeout {
+    } catch  where !error.isTimeout {
         return nil
     }
 }
@@ -136,7 +136,9 @@ private func call(_ method: String, _ number: Int) -> [UInt8] {
 
 @Suite struct ParametersTests {
     func parameters(_ text: String) -> Parameters {
-        guard case .object(let object)? = try? JSONParser.parse(Array(text.utf8).span) else { return Parameters(JSONObject()) }
+        guard case .object(let object)? = try? JSONParser.parse(Array(text.utf8).span) else {
+            return Parameters(JSONObject())
+        }
         return Parameters(object)
     }
 

@@ -39,16 +39,18 @@ import UsherWire
         #expect(try parse("-9223372036854775808") == .integer(.min))
     }
 
-    @Test(arguments: [
-        [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0xFF], [0xC3],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xC0, 0x80], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x80], [0xFF], [0xC3],
+        ] as [[UInt8]])
     func refusesWhatIsNotUTF8(bytes: [UInt8]) {
         let text = [UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]
         #expect(throws: JSONError.self) { try JSONParser.parse(text.span) }
     }
 
     @Test func whatTheWriterWritesTheParserReads() throws {
-        let value = try parse(#"{"a":[1,-9223372036854775808,9223372036854775807,"\u0000\"\\é"],"b":{"c":false},"d":[]}"#)
+        let value = try parse(
+            #"{"a":[1,-9223372036854775808,9223372036854775807,"\u0000\"\\é"],"b":{"c":false},"d":[]}"#)
         var writer = JSONWriter(sink: [UInt8]())
         writer.value(value)
         #expect(try JSONParser.parse(writer.sink.span) == value)
@@ -56,7 +58,8 @@ import UsherWire
 
     /// Every prefix and every single-byte change of a valid call is read or refused, never trapped on.
     @Test func survivesMutation() {
-        let call = Array(#"{"method":"io.usher.Agent.Authorize","parameters":{"login":{"user":"u-é"},"n":[1,true]}}"#.utf8)
+        let call = Array(
+            #"{"method":"io.usher.Agent.Authorize","parameters":{"login":{"user":"u-é"},"n":[1,true]}}"#.utf8)
         for length in 0..<call.count {
             #expect(VarlinkCall.parse(Array(call[..<length]).span) == nil)
         }
@@ -98,7 +101,9 @@ import UsherWire
         #expect(EphemeralAccount.lastUID == 2_147_352_575)
     }
 
-    @Test(arguments: ["u-aaaaaaaaa", "u-aaaaaaaaaaa", "u-aaaaaaaaa1", "u-AAAAAAAAAA", "v-aaaaaaaaaa", "u_aaaaaaaaaa", ""])
+    @Test(arguments: [
+        "u-aaaaaaaaa", "u-aaaaaaaaaaa", "u-aaaaaaaaa1", "u-AAAAAAAAAA", "v-aaaaaaaaaa", "u_aaaaaaaaaa", "",
+    ])
     func otherNamesAreNotEphemeral(name: String) {
         #expect(uid(name) == nil)
     }

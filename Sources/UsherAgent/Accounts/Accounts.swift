@@ -150,6 +150,8 @@ final class Accounts: Sendable {
 
     /// A passwd comment must not hold a colon (the field separator) or a comma (GECOS subfields).
     private static func comment(_ subject: String) -> String {
-        String(decoding: subject.utf8.map { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ",") ? 0x20 : $0 }, as: UTF8.self)
+        String(
+            decoding: subject.utf8.map { $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ",") ? 0x20 : $0 }, as: UTF8.self
+        )
     }
 }

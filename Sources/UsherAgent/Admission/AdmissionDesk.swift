@@ -34,7 +34,8 @@ struct AdmissionDesk: Sendable {
             authenticationInfo: authenticationInfo, now: now, skew: host.configuration.skew)
         let grant: Grant
         switch Policy.decide(
-            ticket: ticket, context: context, trust: host.trust, roles: host.roles, limits: HostLimits(maxDuration: host.configuration.maxDuration))
+            ticket: ticket, context: context, trust: host.trust, roles: host.roles,
+            limits: HostLimits(maxDuration: host.configuration.maxDuration))
         {
         case .success(let granted): grant = granted
         case .failure(let refusal):

@@ -26,7 +26,8 @@ extension ControlService {
     static func value(_ role: Role) -> JSONValue {
         .object(
             JSONObject([
-                "name": .text(role.name), "accounts": list(role.accounts.map(\.description)), "groups": list(role.groups),
+                "name": .text(role.name), "accounts": list(role.accounts.map(\.description)),
+                "groups": list(role.groups),
                 "services": list(role.services), "require": list(role.require.map(\.rawValue).sorted()),
                 "maxDuration": .number(role.maxDuration), "idleTimeout": .number(role.idleTimeout),
                 "shell": .text(role.shell), "privileged": .boolean(role.privileged),

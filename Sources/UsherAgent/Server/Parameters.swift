@@ -92,7 +92,8 @@ extension VarlinkReply {
         VarlinkReply(parameters: JSONObject(members))
     }
 
-    static func failure(_ name: StaticString, _ members: KeyValuePairs<StaticString, JSONValue?> = [:]) -> VarlinkReply {
+    static func failure(_ name: StaticString, _ members: KeyValuePairs<StaticString, JSONValue?> = [:]) -> VarlinkReply
+    {
         VarlinkReply(error: [UInt8](name), parameters: JSONObject(members))
     }
 

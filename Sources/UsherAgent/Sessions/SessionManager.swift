@@ -79,10 +79,12 @@ final class SessionManager: Sendable {
     private func makeSession(_ admission: Admission) throws -> Session {
         let pid = admission.login.pid
         guard let auditSession = try Processes.sessionID(pid), let loginUID = try Processes.loginUID(pid) else {
-            throw Denial(.internalError, "process \(pid) has no audit session: pam_loginuid must stand before pam_usher")
+            throw Denial(
+                .internalError, "process \(pid) has no audit session: pam_loginuid must stand before pam_usher")
         }
         guard loginUID == admission.uid else {
-            throw Denial(.internalError, "the loginuid is \(loginUID), that of \(admission.account) is \(admission.uid)")
+            throw Denial(
+                .internalError, "the loginuid is \(loginUID), that of \(admission.account) is \(admission.uid)")
         }
         guard registry.session(auditSession: auditSession) == nil else {
             throw Denial(.internalError, "the audit session \(auditSession) belongs to a live session already")
@@ -160,7 +162,9 @@ final class SessionManager: Sendable {
     }
 
     private func requireLeader(id: String, _ peer: Peer) throws(Denial) {
-        guard let live = registry.session(id: id) else { throw Denial(.internalError, "there is no live session \(id)") }
+        guard let live = registry.session(id: id) else {
+            throw Denial(.internalError, "there is no live session \(id)")
+        }
         guard live.session.leader == peer.process else {
             throw Denial(.internalError, "process \(peer.process.pid) is not the leader of session \(id)")
         }

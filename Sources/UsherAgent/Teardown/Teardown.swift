@@ -124,7 +124,7 @@ struct Teardown: Sendable {
             let stat = try Processes.stat(identity.pid)
             guard !stat.isZombie, try Processes.sessionID(identity.pid) == session.auditSession else { return nil }
             return process
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }
