@@ -44,9 +44,10 @@ PHASES = [
 
 
 class Login:
-    """One run of the driver."""
+    """One run of the driver. Audit succeeds and nothing is written, unless it is to be the kernel's."""
 
-    def __init__(self, work, steps, agent_path, arguments="", answer=TICKET, service="sshd", user=USER, wrapper=()):
+    def __init__(self, work, steps, agent_path, arguments="", answer=TICKET, service="sshd", wrapper=(),
+                 real_audit=False):
         directory = work / "pam.d"
         directory.mkdir(exist_ok=True)
         stack = f"{work}/pam_usher.so agent={agent_path} {arguments or f'timeout={TIMEOUT}'}"
@@ -59,9 +60,10 @@ class Login:
             file = work / "answer"
             file.write_bytes(answer if isinstance(answer, bytes) else answer.encode())
             answer = file
+        audit = [] if real_audit else ["audit-enabled=1", "audit-sequence=1"]
         result = subprocess.run(
-            [*wrapper, work / "pam_driver", directory, service, user, answer, *steps], capture_output=True, check=False,
-            timeout=60)
+            [*wrapper, work / "pam_driver", directory, service, USER, answer, *audit, *steps], capture_output=True,
+            check=False, timeout=60)
         self.output = result.stdout.decode("utf-8", "replace")
         self.errors = result.stderr.decode("utf-8", "replace")
         self.status = result.returncode
@@ -105,7 +107,7 @@ class Suite:
         audit = agents.AuditReader()
         login, calls, log = self.run_login([
             *ADDRESS, "authenticate", "environment", "account", "establish", "open", "environment", "establish",
-            "establish-child", "reinitialize-child", "close", "delete", "chauthtok"])
+            "establish-child", "reinitialize-child", "close", "delete", "chauthtok"], real_audit=True)
         records = audit.records(AUDIT_USER_MGMT, fake_agent.TAG)
         audit.close()
         session = {"session": fake_agent.SESSION}
@@ -303,7 +305,7 @@ class Suite:
     def test_audit_without_the_right_to(self):
         # As su and sudo: the real uid is the caller's. libaudit then reports success although nothing was written.
         wrapper = ["setpriv", "--ruid", "65534", "--bounding-set", "-audit_write"]
-        login, calls, _ = self.run_login(["open"], wrapper=wrapper)
+        login, calls, _ = self.run_login(["open"], wrapper=wrapper, real_audit=True)
         self.checks.equal("without CAP_AUDIT_WRITE: no session", login.transcript(),
                           ["error Ticket refused", "open PAM_PERM_DENIED 0", "mapped 0"])
         self.checks.equal("without CAP_AUDIT_WRITE: reported", calls[1:],
