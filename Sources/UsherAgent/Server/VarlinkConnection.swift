@@ -2,6 +2,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import UsherStore
+internal import UsherSystem
 internal import UsherWire
 
 /// One connection: collects bytes up to a NUL, answers one call after the other, and closes on the first
@@ -109,7 +110,6 @@ final class VarlinkConnection: ChannelInboundHandler {
 
     /// The bytes received may hold a ticket.
     private func wipe() {
-        for index in received.indices { received[index] = 0 }
-        received.removeAll(keepingCapacity: false)
+        Secrets.wipe(&received)
     }
 }
