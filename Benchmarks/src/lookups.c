@@ -50,7 +50,8 @@ int main(int argc, char **argv)
             }
         }
     for (int n = 0; n < names; n++) {
-        printf("{\"name\":\"%s\",\"uid\":%ld,\"count\":%ld,\"getpwnam_us\":{", argv[n + 2], look_up(argv[n + 2]), count);
+        printf("{\"name\":\"%s\",\"uid\":%ld,\"count\":%ld,\"getpwnam_us\":{", argv[n + 2], look_up(argv[n + 2]),
+               count);
         print_quantiles(samples + n * count, count);
         printf("}}\n");
     }

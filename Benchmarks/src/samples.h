@@ -25,7 +25,8 @@ static inline void print_quantiles(double *samples, long count)
     static const double quantiles[] = {0.25, 0.5, 0.75, 0.99};
     qsort(samples, (size_t)count, sizeof *samples, compare_samples);
     for (int i = 0; i < 4; i++)
-        printf("%s\"p%d\":%.2f", i ? "," : "", (int)(quantiles[i] * 100 + 0.5), samples[(long)(quantiles[i] * (double)count)]);
+        printf("%s\"p%d\":%.2f", i ? "," : "", (int)(quantiles[i] * 100 + 0.5),
+               samples[(long)(quantiles[i] * (double)count)]);
 }
 
 #endif

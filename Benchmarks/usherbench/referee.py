@@ -49,7 +49,8 @@ class Referee:
         subprocess.run(["make", "-s", "-C", self.directory, f"OUT={programs}", f"{programs}/pambench",
                         f"{programs}/dlcost"], check=True)
         (self.directory / "peers" / "usher.toml").write_text(
-            USHER.format(module=host.module, account=host.local_user, codes=host.ticket_command("{user}", "{count}").replace('"', '\\"')))
+            USHER.format(module=host.module, account=host.local_user,
+                         codes=host.ticket_command("{user}", "{count}").replace('"', '\\"')))
         self.peers = sorted(path.stem for path in (self.directory / "peers").glob("*.toml") if runnable(path, host))
         self.common = ["--out", str(self.results), "--bin", str(programs), "--peers", ",".join(self.peers),
                        "--daemons", "/bin/false", "--wait", "2", "--retries", "0"]

@@ -82,7 +82,8 @@ class Suite(NSSHost):
                           self.run("getent", "group", ALICE, as_other=True), NOT_FOUND)
         self.checks.equal("no session: nothing is enumerated", self.driver("enumerate"), "")
         for name in ["root", "", "u-aaaaaaaaa", "u-aaaaaaaaaaa", "u-aaaaaaaaa1", "u-AAAAAAAAAA", "U-aaaaaaaaaa",
-                     "u-../../etc", "u-" + "a" * 5000, "../passwd", "uid.1879048193", "group.usher-dba", "usher-", "usher-DBA"]:
+                     "u-../../etc", "u-" + "a" * 5000, "../passwd", "uid.1879048193", "group.usher-dba", "usher-",
+                     "usher-DBA"]:
             found = {kind: self.driver("lookup", kind, name) for kind in ("name", "group", "shadow")}
             self.checks.equal(f"a name of another form is not found: {name[:20]!r}", set(found.values()), {NOTFOUND})
         for uid in [0, 1, 1000, accounts.FIRST_UID - 1, accounts.FIRST_UID + accounts.UIDS, 2**32 - 1]:
