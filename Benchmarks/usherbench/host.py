@@ -138,6 +138,11 @@ class BenchHost:
             time.sleep(0.02)
         return time.monotonic() - start
 
+    def complaints(self):
+        """The last lines of the agent's log that are not about things going well."""
+        lines = self._host.agent.log.read_text(errors="replace").splitlines()
+        return [line[:300] for line in lines if not line.startswith(("info ", "debug "))][-5:]
+
     def agent_rss_mib(self):
         status = pathlib.Path(f"/proc/{self.agent_pid}/status").read_text()
         return int(re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)[1]) / 1024

@@ -26,6 +26,8 @@ class Peer:
         self.directory.mkdir(parents=True)
         (self.directory / "sshd").write_text(
             f"auth required {module}\naccount required {module}\n{loginuid}session required {module}\n")
+        # Without it libpam complains in the log at every login.
+        (self.directory / "other").touch()
         self.logins = self.directory / "logins"
 
     def prepare(self, count):
@@ -43,7 +45,10 @@ class Peer:
         logins = self.prepare(count)
         [result] = programs.run("transactions", self.directory, "sshd", logins, count, parallel, accept=(0, 1))
         logins.unlink()
-        return Batch(self.name, parallel, result)
+        batch = Batch(self.name, parallel, result)
+        if batch.failed and self.name == "usher":
+            batch.first_failure["agent"] = self.host.complaints()
+        return batch
 
 
 class Batch:

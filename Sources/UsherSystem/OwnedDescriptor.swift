@@ -46,7 +46,8 @@ enum Descriptors {
         _ descriptor: Int32, limit: Int, stage: @autoclosure () -> String
     ) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 65536))
+        // Most files are small, and a login reads several: a large buffer costs more than the file.
+        var chunk = [UInt8](repeating: 0, count: min(limit + 1, 4096))
         defer { Secrets.wipe(&chunk) }
         while true {
             let count = try SystemCall.run(stage()) {
@@ -59,6 +60,10 @@ enum Descriptors {
                 throw SystemError(stage(), refused: "longer than \(limit) bytes")
             }
             bytes.append(contentsOf: chunk[..<count])
+            if count == chunk.count, count < 65536 {
+                Secrets.wipe(&chunk)
+                chunk = [UInt8](repeating: 0, count: 65536)
+            }
         }
     }
 

@@ -60,7 +60,11 @@ struct AdmissionDesk: Sendable {
                 .noAdmission, "the admission is for \(admission.account) by \(admission.service)")
         }
         do {
-            guard try ProcessKey.login(of: peer.process, service: login.service) == admission.login else {
+            // The login process itself, or else a child that asks for it.
+            guard
+                try peer.process == admission.login
+                    || ProcessKey.login(of: peer.process, service: login.service) == admission.login
+            else {
                 throw Denial(.noAdmission, "the admission belongs to another login process")
             }
         } catch let error as SystemError {
