@@ -1,4 +1,5 @@
 """Counts what holds and what does not, and says which."""
+import traceback
 
 
 class Checks:
@@ -20,3 +21,11 @@ class Checks:
 
     def equal(self, what, found, expected):
         return self.holds(what, found == expected, f"found    {found!r}\nexpected {expected!r}")
+
+    def run_all(self, suite):
+        """Every method `test_…` of a suite; one that ends in an exception is a failure like any other."""
+        for name in [name for name in dir(suite) if name.startswith("test_")]:
+            try:
+                getattr(suite, name)()
+            except Exception:
+                self.holds(f"{type(suite).__name__}.{name} runs to its end", False, traceback.format_exc())

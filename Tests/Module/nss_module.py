@@ -233,8 +233,3 @@ class Suite(NSSHost):
         times = {what: int(self.driver("time", name, 2000)) for what, name in [
             ("the last of /etc/passwd", local), ("live", ALICE), ("computed", NOBODY_LIVE)]}
         print(f"     getpwnam, ns: {times}", flush=True)
-
-
-def run(suite):
-    for name in [name for name in dir(suite) if name.startswith("test_")]:
-        getattr(suite, name)()

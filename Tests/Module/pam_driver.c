@@ -124,11 +124,11 @@ static int count_descriptors(void)
     return count;
 }
 
-enum { PATTERN_BYTES = 24, BLOCK_BYTES = 1 << 16 };
+enum { PATTERN_BYTES = 24, PATTERN_OFFSET = 200, BLOCK_BYTES = 1 << 16 };
 static uint8_t pattern[PATTERN_BYTES]; /* complemented, so that it is not what is looked for */
 static uint8_t block[BLOCK_BYTES + PATTERN_BYTES];
 
-/* Bytes 8…31 of the answer are what the memory is searched for. */
+/* Some bytes from its middle stand for the answer: the allocator writes over the beginning of what is freed. */
 static void load_pattern(void)
 {
     int fd = open(answer_file, O_RDONLY | O_CLOEXEC);
@@ -136,7 +136,7 @@ static void load_pattern(void)
         return;
     for (int index = 0; index < PATTERN_BYTES; index++) {
         uint8_t byte = 0;
-        if (pread(fd, &byte, 1, 8 + index) != 1)
+        if (pread(fd, &byte, 1, PATTERN_OFFSET + index) != 1)
             break;
         pattern[index] = (uint8_t)~byte;
     }

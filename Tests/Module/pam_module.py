@@ -334,6 +334,4 @@ class Suite:
 
 def run(checks, work, module):
     with agents.kernel_audit():
-        suite = Suite(checks, work, module)
-        for name in [name for name in dir(suite) if name.startswith("test_")]:
-            getattr(suite, name)()
+        checks.run_all(Suite(checks, work, module))
