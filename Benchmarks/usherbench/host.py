@@ -19,6 +19,8 @@ import private_host  # noqa: E402
 ISSUER = "https://bench.example.org"
 KEY = "/etc/usher/bench-broker.jwk"
 PASSWORD = "bench-pass-word"
+# The name under which the referee runs the peer `usher`.
+REFEREE_SERVICE = "bench-usher"
 # As many as the referee's largest crowd. The first is our own local user, and the one existing account that tickets
 # are for: each such account needs audit rules of its own, so a host mediates 16 at most.
 USERS = [f"bench{number}" for number in range(32)]
@@ -69,7 +71,8 @@ class BenchHost:
             raise RuntimeError("this machine's chpasswd does not hash with yescrypt, as Debian's does")
         pathlib.Path("/etc/usher/usherd.toml").write_text(AGENT, encoding="ascii")
         pathlib.Path("/etc/usher/roles.d/bench.toml").write_text(
-            f'name = "bench"\naccounts = ["ephemeral", "{self.local_user}"]\nmax_duration = 3600\n', encoding="ascii")
+            f'name = "bench"\naccounts = ["ephemeral", "{self.local_user}"]\n'
+            f'services = ["sshd", "{REFEREE_SERVICE}"]\nmax_duration = 3600\n', encoding="ascii")
         must("usher", "key", "new", "--out", KEY)
         must("usher", "key", "trust", "--issuer", ISSUER, "--name", "bench", "--role", "bench",
              "--account", "ephemeral", "--account", self.local_user, KEY)
@@ -93,8 +96,9 @@ class BenchHost:
                 "--role", "bench", "--valid", "15m", *more]
 
     def ticket_command(self, account, count):
-        """A shell command that prints tickets of an existing account, one a line."""
-        return " ".join(self._issue("--account", account, "--count", count)) + " | cut -d ' ' -f 2"
+        """A shell command that prints tickets of an existing account for the referee, one a line."""
+        words = self._issue("--account", account, "--service", REFEREE_SERVICE, "--count", count)
+        return " ".join(words) + " | cut -d ' ' -f 2"
 
     def tickets(self, count):
         """Pairs of a fresh account and its ticket. A uid is not given twice within the host's quarantine, and

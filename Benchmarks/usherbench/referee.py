@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 
+from .one_time_peers import OneTimePeers
 from .report import Spread
 
 USHER = '''about = "pam_usher: one-time ticket of the host's own account, burned durably; open and close durable"
@@ -68,12 +69,24 @@ class Referee:
 
 
 def judge(report, harness, scratch, host, rounds, batch, seconds):
-    """Latency in fork mode and logins/s of all peers that run here."""
-    referee = Referee(harness, scratch, host)
-    referee.run("latency", "--modes", "fork", "--rounds", str(rounds), "--batch", str(batch))
-    host.settle()
-    referee.run("concurrency", "--modes", "fork", "--rounds", "1", "--seconds", str(seconds), "--procs", "1,8,32")
-    host.settle()
+    """Latency in fork mode, logins/s, and double-spend, of all peers that run here."""
+    others = OneTimePeers(pathlib.Path(scratch), host.security_directory)
+    try:
+        referee = Referee(harness, scratch, host)
+        referee.run("latency", "--modes", "fork", "--rounds", str(rounds), "--batch", str(batch))
+        host.settle()
+        referee.run("concurrency", "--modes", "fork", "--rounds", "1", "--seconds", str(seconds), "--procs", "1,8,32")
+        host.settle()
+        # This part of the harness goes without audit, where Usher admits nobody: ours has its own.
+        others_only = ",".join(peer for peer in referee.peers if peer != "usher")
+        referee.run("doublespend", "--rounds", str(rounds), "--peers", others_only)
+    finally:
+        others.remove()
+    tell_latency(report, referee)
+    tell_double_spend(report, referee)
+
+
+def tell_latency(report, referee):
     latency, rates = referee.rows("latency.jsonl"), referee.rows("concurrency.jsonl")
     floor = {row["round"]: row["wall_us"]["p50"] for row in latency if row["label"] == "permit"}
     for peer in referee.peers:
@@ -90,3 +103,12 @@ def judge(report, harness, scratch, host, rounds, batch, seconds):
         report.note(f"referee: {peer}, × permit; logins/s at 1 / 8 / 32",
                     f"{ratio.text('×')}; {' / '.join(str(speeds.get(n, '–')) for n in (1, 8, 32))}"
                     + (f" ({failed} failed)" if failed else ""))
+
+
+def tell_double_spend(report, referee):
+    for row in referee.rows("doublespend.jsonl"):
+        report.emit("referee-double-spend", **row)
+        times = {int(times): codes for times, codes in row["accepted_times"].items()}
+        repeated = sum(codes for count, codes in times.items() if count > 1)
+        report.note(f"referee: {row['peer']}, accepted more than once of {row['codes']} by 8 at once",
+                    f"{repeated}, at worst {max(times)} times")
