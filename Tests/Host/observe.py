@@ -1,4 +1,5 @@
 """What the tests look at: the command line's answers, processes, files, mounts, logs and audit records."""
+import contextlib
 import json
 import os
 import pathlib
@@ -46,8 +47,12 @@ def end(session):
 
 
 def why(reference):
-    """What the agent knows of a refusal."""
-    return usher("why", reference)
+    """What the agent knows of a refusal. Refusals are committed together, some 20 ms after the answer."""
+    def look():
+        with contextlib.suppress(RuntimeError):
+            return usher("why", reference)
+        return None
+    return processes.wait_until(look, 3, f"usher why {reference}")
 
 
 def leftovers(name):

@@ -1,4 +1,5 @@
 """The private host itself: whatever ends it, the machine is as it was before."""
+import fcntl
 import os
 import pathlib
 import signal
@@ -28,7 +29,13 @@ print(keeper.pid, flush=True)
 
 
 def look():
-    """What a private host could leave behind."""
+    """What a private host could leave behind, at a moment when nobody's is up on this machine."""
+    with open(private_host.LOCK, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return look_now()
+
+
+def look_now():
     mounts = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     state = kernel_audit.status()
     return {
