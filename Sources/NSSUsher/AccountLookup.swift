@@ -1,7 +1,8 @@
 internal import CUsherNSS
 
 // Which account a lookup finds. A name of the ephemeral form is an account for root whether or not it is live, so
-// that a lookup tells nothing about which tickets exist; for everybody else it is one while its file stands.
+// that a lookup tells nothing about which tickets exist, and reads nothing: sshd alone looks a name up ten times in a
+// login. For everybody else, and by uid, an account is one while its file stands.
 
 @c(usher_live_account_named) @implementation
 func liveAccountNamed(
@@ -16,11 +17,9 @@ func liveAccountNamed(
 func accountNamed(
     _ name: UnsafePointer<CChar>, _ account: UnsafeMutablePointer<usher_account>
 ) -> usher_status {
-    let status = liveAccountNamed(name, account)
     let asked = usher_text(name)
-    guard status != USHER_FOUND, let uid = EphemeralAccount.uid(ofName: asked.buffer.span), usher_is_root()
-    else { return status }
-    // Without a file, or with one that is not right: what follows from the name, and no more.
+    guard let uid = EphemeralAccount.uid(ofName: asked.buffer.span) else { return USHER_NONE }
+    guard usher_is_root() else { return account.pointee.read(from: name, name: asked, uid: uid) }
     account.pointee.answer(name: asked, uid: uid, comment: usher_text(""), groups: usher_text(""))
     return USHER_FOUND
 }

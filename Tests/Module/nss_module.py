@@ -107,8 +107,10 @@ class Suite(NSSHost):
         for other in (False, True):
             who = "others" if other else "root"
             for key in (ALICE, UID):
+                # By name root's is computed, and has no comment.
+                expected = line if other or key == UID else line.replace("human alice", "")
                 self.checks.equal(f"a session: {who} find the account by {key}",
-                                  self.run("getent", "passwd", key, as_other=other), (0, line))
+                                  self.run("getent", "passwd", key, as_other=other), (0, expected))
                 self.checks.equal(f"a session: {who} find its group by {key}",
                                   self.run("getent", "group", key, as_other=other), (0, f"{ALICE}:x:{UID}:"))
             for key in (GROUP, GID):
@@ -154,7 +156,7 @@ class Suite(NSSHost):
         accounts.publish_group(GROUP, members=[ALICE, BOB])
         strings = len(ALICE) + len("x") + len("c") + len(HOME) + len(SHELL) + 5
         for kind, key, size in [
-                ("name", ALICE, strings), ("uid", UID, strings), ("shadow", ALICE, len(ALICE) + 3),
+                ("uid", UID, strings), ("shadow", ALICE, len(ALICE) + 3), ("name", ALICE, strings - 1),
                 ("name", NOBODY_LIVE, strings - 1)]:
             sizes = [line.split(" ")[0] for line in self.driver("sizes", kind, key).splitlines()]
             self.checks.equal(f"{kind} {key}: ERANGE up to the byte", sizes, [str(size)] * 2)
@@ -219,7 +221,7 @@ class Suite(NSSHost):
                     replaced += 1
         thread = threading.Thread(target=replace)
         thread.start()
-        found = self.driver("threads", ALICE, UID, GROUP, 8, 3)
+        found = self.driver("threads", ALICE, UID, GROUP, 8, 3, as_other=True)
         is_over.set()
         thread.join()
         done, wrong = found.split()

@@ -63,7 +63,7 @@ struct usher_cursor {
 /* A live account. */
 USHER_SWIFT("liveAccountNamed(_:_:)")
 enum usher_status usher_live_account_named(const char *_Nonnull name, struct usher_account *_Nonnull account);
-/* A live account, and for root any account whose name has the form. */
+/* For root any account whose name has the form, computed; for others a live one. */
 USHER_SWIFT("accountNamed(_:_:)")
 enum usher_status usher_account_named(const char *_Nonnull name, struct usher_account *_Nonnull account);
 USHER_SWIFT("accountWithUID(_:_:)")
