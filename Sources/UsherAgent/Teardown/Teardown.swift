@@ -25,10 +25,11 @@ struct Teardown: Sendable {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
         if !rowSaysSo { await step("row closing", logger) { try await markClosing(session, cause) } }
-        await step("processes", logger) { try await endProcesses(session, emptyPasses: 1) }
+        let leader = ProcessIdentity(session.leader)
+        await step("processes", logger) { try await endProcesses(session, emptyPasses: 1, sparing: leader) }
         await step("leader", logger) { try await endLeader(session, cause) }
         // Two in a row: a process that was forking during the first is in the second.
-        await step("processes again", logger) { try await endProcesses(session, emptyPasses: 2) }
+        await step("processes again", logger) { try await endProcesses(session, emptyPasses: 2, sparing: nil) }
         await step("cgroup and home", logger) {
             try await blocking {
                 try cgroups.remove(session)
@@ -77,8 +78,9 @@ struct Teardown: Sendable {
             uid: session.admission.kind == .ephemeral ? session.admission.uid : nil)
     }
 
-    /// Kills until the cgroup is empty and so many passes in a row over all processes find nothing.
-    private func endProcesses(_ session: Session, emptyPasses: Int) async throws {
+    /// Kills until the cgroup is empty and so many passes in a row over all processes find nothing but the one spared:
+    /// by its start time too, as a process of the session could be given the pid of a leader that died.
+    private func endProcesses(_ session: Session, emptyPasses: Int, sparing spared: ProcessIdentity?) async throws {
         if session.admission.kind == .ephemeral {
             try await blocking { try cgroups.endUserManager(session) }
         }
@@ -88,7 +90,9 @@ struct Teardown: Sendable {
         while empty < emptyPasses {
             let populated = try cgroups.isPopulated(session)
             if populated { try await blocking { try cgroups.kill(session) } }
-            let processes = try await sweeper.processes(of: match).filter { $0 != session.leader.pid }
+            let processes = try await sweeper.processes(of: match).filter { pid in
+                try pid != spared?.pid || spared?.exists != true
+            }
             guard populated || !processes.isEmpty else {
                 empty += 1
                 continue
@@ -102,7 +106,7 @@ struct Teardown: Sendable {
 
     /// The leader goes last, so that it can close its PAM session and say goodbye in the audit stream.
     private func endLeader(_ session: Session, _ cause: EndCause) async throws {
-        let identity = ProcessIdentity(pid: session.leader.pid, startTime: session.leader.startTime)
+        let identity = ProcessIdentity(session.leader)
         guard let process = try leaderInSession(identity, session) else { return }
         if cause == .closed {
             if try await exits(process, within: Self.leaderPatience) { return }
@@ -124,7 +128,7 @@ struct Teardown: Sendable {
             let stat = try Processes.stat(identity.pid)
             guard !stat.isZombie, try Processes.sessionID(identity.pid) == session.auditSession else { return nil }
             return process
-        } catch  where error.isNotFound {
+        } catch let failure where failure.isNotFound {
             return nil
         }
     }
