@@ -32,7 +32,7 @@ struct ControlService: VarlinkService {
             case "io.usher.Control.ListSessions": return try listSessions(parameters, peer)
             case "io.usher.Control.ShowSession": return try showSession(parameters, peer)
             case "io.usher.Control.EndSession": return try await endSession(parameters, peer)
-            case "io.usher.Control.ExplainRefusal": return try explainRefusal(parameters, peer)
+            case "io.usher.Control.ExplainRefusal": return try await explainRefusal(parameters, peer)
             case "io.usher.Control.InspectTicket": return try inspectTicket(parameters, peer)
             case "io.usher.Control.ListRoles": return try listRoles(parameters, peer)
             case "io.usher.Control.Reload": return try await reload(parameters, peer)
@@ -119,12 +119,12 @@ struct ControlService: VarlinkService {
 
     // MARK: Tickets and refusals
 
-    private func explainRefusal(_ parameters: Parameters, _ peer: Peer) throws -> VarlinkReply {
+    private func explainRefusal(_ parameters: Parameters, _ peer: Peer) async throws -> VarlinkReply {
         var parameters = parameters
         let reference = try parameters.string("reference")
         try parameters.finish()
         try require(.read, peer)
-        guard let refusal = try sessions.store.refusal(reference: reference) else {
+        guard let refusal = try await sessions.store.refusal(reference: reference) else {
             throw NotFound(what: "reference \(reference)")
         }
         return .ok([
