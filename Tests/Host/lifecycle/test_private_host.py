@@ -62,10 +62,15 @@ def settle(before, namespace):
         time.sleep(0.1)
 
 
+def hear_interrupts():
+    """A caller in the background hands SIGINT on as ignored, and a program that starts so does not hear it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(then):
     process = subprocess.Popen(
         ["/usr/bin/python3", "-c", USER.format(here=str(HERE), then=then)], stdout=subprocess.PIPE, text=True,
-        stdin=subprocess.DEVNULL, start_new_session=True)
+        stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=hear_interrupts)
     keeper = process.stdout.readline().strip()
     assert keeper, "the private host did not come up"
     return process, int(keeper), os.readlink(f"/proc/{keeper}/ns/mnt")
