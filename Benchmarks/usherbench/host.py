@@ -6,15 +6,13 @@ import pathlib
 import re
 import socket
 import subprocess
-import sys
 import time
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "Tests" / "Host"))
 
-import forge  # noqa: E402
-import host_files  # noqa: E402
-import private_host  # noqa: E402
+import forge
+import host_files
+import private_host
 
 ISSUER = "https://bench.example.org"
 KEY = "/etc/usher/bench-broker.jwk"
