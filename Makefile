@@ -29,6 +29,7 @@ build:
 	$(SWIFT) build -c $(CONFIG)
 
 # Puts files only where a package would: nothing in /etc changes, nothing is started. README.md says how to go on.
+# The executables keep their symbols, so that a profile or a crash of the installed agent can be read.
 install:
 	@test -x $(BUILD)/usherd || { echo "make install: nothing built in $(BUILD); run make build" >&2; exit 1; }
 	install -D -m 0755 $(BUILD)/usherd $(DESTDIR)$(PREFIX)/sbin/usherd
@@ -38,7 +39,7 @@ install:
 	install -D -m 0644 $(BUILD)/libpam_usher.so $(DESTDIR)$(LIBDIR)/security/pam_usher.so
 	install -D -m 0644 $(BUILD)/libnss_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	strip --strip-unneeded $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
-	strip $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell
+	strip --strip-debug $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell
 	install -D -m 0644 -t $(DESTDIR)$(UNITS) systemd/usherd.service systemd/usher.slice
 	install -D -m 0644 systemd/usher.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf
 	install -D -m 0644 systemd/usher.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/usher.conf

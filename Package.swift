@@ -94,6 +94,10 @@ let package = Package(
             name: "UsherConfig",
             dependencies: ["UsherWire", "UsherTicket", "UsherPolicy"],
             swiftSettings: strict),
+        .target(
+            name: "UsherEvidence",
+            dependencies: ["UsherWire", "UsherTicket", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict),
 
         // ring 2: one outside thing each
         .target(name: "UsherSystem", dependencies: ["CUsherLinux"], swiftSettings: strict),
@@ -105,7 +109,7 @@ let package = Package(
         .target(
             name: "UsherAgent",
             dependencies: [
-                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherSystem", "UsherStore",
+                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherEvidence", "UsherSystem", "UsherStore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -116,7 +120,8 @@ let package = Package(
         .target(
             name: "UsherCommands",
             dependencies: [
-                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherSystem", "UsherClient", "UsherAgent",
+                "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherEvidence", "UsherSystem",
+                "UsherClient", "UsherAgent",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
