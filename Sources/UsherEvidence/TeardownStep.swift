@@ -9,11 +9,12 @@ public struct TeardownStep: Sendable, Equatable {
         case processes
         /// The leader has closed its session, or was made to end.
         case leader
+        /// cron and at jobs, linger flags, user managers: what would start a process later. Before the passes that
+        /// must find nothing, so that nothing can start behind them.
+        case jobs
         /// Two passes in a row over all processes found none of the session.
         case noProcesses = "no processes"
-        /// cron and at jobs, linger flags, user managers: what would start a process later.
-        case jobs
-        /// System V and POSIX objects, kernel keyrings.
+        /// System V and POSIX objects, kernel keyrings, and the proof that no socket is open.
         case interprocess
         /// Files in the directories that every account can write, and in the spools.
         case files
@@ -33,15 +34,19 @@ public struct TeardownStep: Sendable, Equatable {
     public var removed: [Finding]
     /// What it found and had to leave.
     public var left: [Finding]
+    /// Why there was nothing for it to do, where that is not plain: an account of the host is not touched.
+    public var skipped: String?
 
     public init(
-        name: Name, microseconds: Int64 = 0, attempts: Int = 1, removed: [Finding] = [], left: [Finding] = []
+        name: Name, microseconds: Int64 = 0, attempts: Int = 1, removed: [Finding] = [], left: [Finding] = [],
+        skipped: String? = nil
     ) {
         self.name = name
         self.microseconds = microseconds
         self.attempts = attempts
         self.removed = removed
         self.left = left
+        self.skipped = skipped
     }
 }
 

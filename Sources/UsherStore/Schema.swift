@@ -7,6 +7,9 @@ enum Schema {
         migrator.registerMigration("1 first brokered login") { database in
             try database.execute(sql: firstLogin)
         }
+        migrator.registerMigration("2 teardown steps") { database in
+            try database.execute(sql: teardownSteps)
+        }
         return migrator
     }
 

@@ -47,6 +47,7 @@ extension Store {
             try Store.update(
                 database, "UPDATE session SET state = 'closed', closed_at = ? WHERE id = ? AND state = 'closing'",
                 [at, id])
+            try database.cachedStatement(sql: "DELETE FROM teardown_step WHERE session = ?").execute(arguments: [id])
         }
     }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import NIOPosix
+internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
 
@@ -24,50 +25,41 @@ struct Teardown: Sendable {
     func run(_ session: Session, cause: EndCause, rowSaysSo: Bool) async {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
-        if !rowSaysSo { await step("row closing", logger) { try await markClosing(session, cause) } }
-        let leader = ProcessIdentity(session.leader)
-        await step("processes", logger) { try await endProcesses(session, emptyPasses: 1, sparing: leader) }
-        await step("leader", logger) { try await endLeader(session, cause) }
-        // Two in a row: a process that was forking during the first is in the second.
-        await step("processes again", logger) { try await endProcesses(session, emptyPasses: 2, sparing: nil) }
-        await step("cgroup and home", logger) {
-            try await blocking {
-                try cgroups.remove(session)
-                try accounts.removeHome(session.admission)
-            }
+        if !rowSaysSo {
+            await TeardownRecord.untilDone("row closing", logger) { _ in try await markClosing(session, cause) }
         }
-        await step("account", logger) { try accounts.withdraw(session.admission) }
-        await step("audit", logger) { try audit.write(.deleteUser, SessionTexts.accountEnd(session, cause: cause)) }
-        await step("row closed", logger) { try await store.close(id: session.id, at: SystemClock.realtimeSeconds()) }
+        var record = TeardownRecord(session: session.id, store: store, wasInterrupted: !rowSaysSo, logger: logger)
+        await endProcesses(of: session, cause, &record)
+        record.save()
+        await removeBelongings(of: session, cause, &record)
+        let report = TeardownReport(session: session, cause: cause, steps: record.steps)
+        await TeardownRecord.untilDone("row closed", logger) { _ in try await close(report) }
         logger.info(
             "session closed",
             metadata: ["account": "\(session.admission.account)", "reason": "\(cause.reason)", "by": "\(cause.by)"])
+    }
+
+    private func endProcesses(of session: Session, _ cause: EndCause, _ record: inout TeardownRecord) async {
+        let leader = ProcessIdentity(session.leader)
+        await record.step(.processes) { _ in try await endProcesses(session, emptyPasses: 1, sparing: leader) }
+        await record.step(.leader) { _ in try await endLeader(session, cause) }
+        // Two in a row: a process that was forking during the first is in the second.
+        await record.step(.noProcesses) { _ in try await endProcesses(session, emptyPasses: 2, sparing: nil) }
+    }
+
+    private func removeBelongings(of session: Session, _ cause: EndCause, _ record: inout TeardownRecord) async {
+        await record.step(.cgroup) { _ in try await blocking { try cgroups.remove(session) } }
+        await record.step(.home) { _ in try await blocking { try accounts.removeHome(session.admission) } }
+        await record.step(.account) { _ in try accounts.withdraw(session.admission) }
+        await record.step(.audit) { _ in
+            try audit.write(.deleteUser, SessionTexts.accountEnd(session, cause: cause))
+        }
     }
 
     /// The disk refused it when the end began, or the row is of an earlier run.
     private func markClosing(_ session: Session, _ cause: EndCause) async throws {
         guard let row = try store.session(id: session.id), row.state == .opening || row.state == .open else { return }
         try await store.beginClosing(id: session.id, reason: cause.reason, by: cause.by)
-    }
-
-    private func step(_ name: String, _ logger: Logger, _ body: () async throws -> Void) async {
-        var pause = Duration.milliseconds(20)
-        var attempts = 0
-        while true {
-            do {
-                return try await body()
-            } catch {
-                attempts += 1
-                // The first time, and then about once a minute.
-                if attempts == 1 || attempts % 12 == 0 {
-                    logger.error(
-                        "teardown step failed, will be tried again",
-                        metadata: ["step": "\(name)", "attempt": "\(attempts)", "reason": "\(error)"])
-                }
-                try? await Task.sleep(for: pause)
-                pause = min(pause * 2, .seconds(5))
-            }
-        }
     }
 
     /// The cgroup is not part of it: the kernel itself kills a group whole and says when it is empty, so no pass has to

@@ -1,0 +1,18 @@
+internal import UsherEvidence
+internal import UsherStore
+internal import UsherSystem
+
+/// What a finished teardown has to tell: nothing of the session is left but what the steps name.
+struct TeardownReport: Sendable {
+    let session: Session
+    let cause: EndCause
+    /// All steps, in their order.
+    let steps: [TeardownStep]
+}
+
+extension Teardown {
+    /// The last act: the row becomes `closed`. Tried again until the disk takes it.
+    func close(_ report: TeardownReport) async throws {
+        try await store.close(id: report.session.id, at: SystemClock.realtimeSeconds())
+    }
+}
