@@ -67,7 +67,10 @@ public final class ProcessWatcher: Sendable {
                 unsafe usher_epoll_wait(epoll, $0.baseAddress, Int32($0.count))
             }
             guard count > 0 else { continue }
-            for number in numbers[..<Int(count)] {
+            // By index: a slice would share the array, the next round copy it, and the compiler (6.3) does not release
+            // the old one in a loop that never ends: half a kilobyte for each process that ends.
+            for index in 0..<Int(count) {
+                let number = numbers[index]
                 // Closing the pidfd takes it out of the epoll instance (epoll(7)).
                 let watch = state.withLock { $0.watches.removeValue(forKey: number) }
                 watch?.onExit()
