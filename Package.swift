@@ -148,6 +148,7 @@ let package = Package(
             name: "UsherAgentTests",
             dependencies: [
                 "UsherAgent", "UsherStore", "UsherSystem", "UsherWire", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),
         .testTarget(

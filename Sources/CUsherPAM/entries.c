@@ -5,6 +5,7 @@
 static int run(int (*phase)(const struct usher_host *), pam_handle_t *pam, int flags, int argc, const char **argv)
 {
     uint8_t request[USHER_CALL_BYTES], reply[USHER_REPLY_BYTES];
+    int agent = -1;
     const struct usher_host host = {
         .pam = pam,
         .flags = flags,
@@ -12,8 +13,12 @@ static int run(int (*phase)(const struct usher_host *), pam_handle_t *pam, int f
         .arguments = argv,
         .request = request,
         .reply = reply,
+        .agent = &agent,
     };
-    return phase(&host);
+    int code = phase(&host);
+    /* Not one phase longer: sshd's unprivileged child would inherit it. */
+    usher_hang_up(&host);
+    return code;
 }
 
 PAM_EXTERN __attribute__((visibility("default"))) int

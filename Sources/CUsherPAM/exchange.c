@@ -1,4 +1,4 @@
-/* One call to the agent and its answer, before a deadline. Nothing is left open. */
+/* Calls to the agent and their answers, before a deadline, on one connection for each phase. */
 #define _GNU_SOURCE /* struct ucred */
 #include "CUsherPAM.h"
 
@@ -121,35 +121,41 @@ static enum usher_stage check_peer(int fd)
     return peer.uid == 0 ? USHER_ANSWERED : USHER_PEER;
 }
 
-static enum usher_stage converse(int fd, const struct usher_host *host, const struct sockaddr_un *address,
-                                 size_t request_length, int64_t deadline, size_t *reply_length)
+static enum usher_stage connect_agent(const struct usher_host *host, const uint8_t *path, size_t path_length,
+                                      int64_t deadline)
 {
-    if (!connect_until(deadline, fd, address))
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (path_length >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
         return USHER_CONNECT;
-    enum usher_stage peer = check_peer(fd);
-    if (peer != USHER_ANSWERED)
-        return peer;
-    if (!send_until(deadline, fd, host->request, request_length))
-        return USHER_SEND;
-    return receive_until(deadline, fd, host->reply, reply_length);
+    }
+    memcpy(address.sun_path, path, path_length);
+    *host->agent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (*host->agent < 0)
+        return USHER_SOCKET;
+    return connect_until(deadline, *host->agent, &address) ? check_peer(*host->agent) : USHER_CONNECT;
 }
 
 enum usher_stage usher_exchange(const struct usher_host *host, const uint8_t *path, size_t path_length,
                                 size_t request_length, int64_t deadline, size_t *reply_length, int *error)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    enum usher_stage stage = USHER_SOCKET;
-    int fd = -1;
-    *error = ENAMETOOLONG;
-    if (path_length >= sizeof address.sun_path)
-        return USHER_CONNECT;
-    memcpy(address.sun_path, path, path_length);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0)
-        stage = converse(fd, host, &address, request_length, deadline, reply_length);
+    enum usher_stage stage = USHER_ANSWERED;
+    if (*host->agent < 0)
+        stage = connect_agent(host, path, path_length, deadline);
+    if (stage == USHER_ANSWERED && !send_until(deadline, *host->agent, host->request, request_length))
+        stage = USHER_SEND;
+    if (stage == USHER_ANSWERED)
+        stage = receive_until(deadline, *host->agent, host->reply, reply_length);
     bool has_errno = stage == USHER_SOCKET || stage == USHER_CONNECT || stage == USHER_SEND || stage == USHER_RECEIVE;
     *error = has_errno ? errno : 0;
-    if (fd >= 0)
-        close(fd);
+    if (stage != USHER_ANSWERED)
+        usher_hang_up(host);
     return stage;
+}
+
+void usher_hang_up(const struct usher_host *host)
+{
+    if (*host->agent >= 0)
+        close(*host->agent);
+    *host->agent = -1;
 }

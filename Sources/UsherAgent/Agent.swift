@@ -1,4 +1,5 @@
 internal import Logging
+internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -61,6 +62,9 @@ struct Runtime: Sendable {
     let refusals: Refusals
     let bootID: String
     let startedAt: Int64
+    /// One thread for each socket, so that a flood on one does not slow another.
+    private let agentLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let controlLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let logger: Logger
 
     init(policy: HostPolicy, configurationPath: String, threads: NIOThreadPool, logger: Logger) async throws {
@@ -69,7 +73,8 @@ struct Runtime: Sendable {
         self.logger = logger
         bootID = try SystemClock.bootID()
         startedAt = SystemClock.realtimeSeconds()
-        store = try Store(path: "\(Paths.state)/usher.sqlite")
+        store = try Store(
+            path: "\(Paths.state)/usher.sqlite", commits: EventLoopCommits(eventLoop: agentLoop.next()))
         registry = Registry()
         accounts = try Accounts(policy: self.policy)
         let audit = try Audit()
@@ -98,16 +103,14 @@ struct Runtime: Sendable {
         let controlSocket = try UnixSocket.listen(
             "\(Paths.controlSocket)", mode: 0o660, uid: 0, gid: controlGroup, backlog: 64)
         let agent = try await VarlinkServer(
-            name: "agent", socket: agentSocket.release(),
+            name: "agent", group: agentLoop, socket: agentSocket.release(),
             limits: ServerLimits(
-                callBytes: Limits.agentCallBytes, connections: 1024, connectionsOfOneUser: 1024, silence: 10,
-                threads: 2),
+                callBytes: Limits.agentCallBytes, connections: 1024, connectionsOfOneUser: 1024, silence: 10),
             service: AgentService(desk: desk, sessions: sessions, refusals: refusals), logger: logger)
         let control = try await VarlinkServer(
-            name: "control", socket: controlSocket.release(),
+            name: "control", group: controlLoop, socket: controlSocket.release(),
             limits: ServerLimits(
-                callBytes: Limits.controlCallBytes, connections: 64, connectionsOfOneUser: 16, silence: 10,
-                threads: 1),
+                callBytes: Limits.controlCallBytes, connections: 64, connectionsOfOneUser: 16, silence: 10),
             service: try controlService(), logger: logger)
         try ServiceManager.notify("READY=1\nSTATUS=serving host \(policy.now.hostID)")
         logger.info(
@@ -128,6 +131,8 @@ struct Runtime: Sendable {
         try await agent.stop()
         try await control.stop()
         try store.close()
+        try await agentLoop.shutdownGracefully()
+        try await controlLoop.shutdownGracefully()
         logger.info("stopped", metadata: ["sessions": "\(registry.sessionCount)"])
     }
 

@@ -31,18 +31,19 @@ final class CommitQueue: Sendable {
         var phase = Phase.idle
     }
 
-    /// How long changes that nobody waits for may wait for company.
-    private static let patience = DispatchTimeInterval.milliseconds(20)
+    /// How long changes that nobody waits for may wait for company, milliseconds.
+    private static let patience: Int64 = 20
 
     private let database: DatabasePool
-    private let queue = DispatchQueue(label: "usher.commit", qos: .userInitiated)
+    private let executor: any CommitExecutor
     private let state = Mutex(State())
 
-    init(database: DatabasePool) {
+    init(database: DatabasePool, executor: any CommitExecutor) {
         self.database = database
+        self.executor = executor
     }
 
-    /// `completion` runs on the commit queue: it must be short.
+    /// `completion` runs where commits run: it must be short.
     func submit(_ urgency: Urgency = .now, _ change: @escaping Change, completion: @escaping Completion) {
         let next = state.withLock { state in
             state.waiting.append(Job(change: change, completion: completion))
@@ -57,13 +58,13 @@ final class CommitQueue: Sendable {
             return (before, state.phase)
         }
         switch next {
-        case (.idle, .scheduled): queue.asyncAfter(deadline: .now() + Self.patience) { self.drainScheduled() }
-        case (.idle, .draining), (.scheduled, .draining): queue.async { self.drain() }
+        case (.idle, .scheduled): executor.run(afterMilliseconds: Self.patience) { self.drainScheduled() }
+        case (.idle, .draining), (.scheduled, .draining): executor.run { self.drain() }
         default: break
         }
     }
 
-    /// Returns when everything submitted before is on the disk, or has failed.
+    /// Returns when everything submitted before is on the disk, or has failed. Not to be called where commits run.
     func flush() {
         let done = DispatchSemaphore(value: 0)
         submit(.now, { _ in }, completion: { _ in done.signal() })
@@ -73,26 +74,28 @@ final class CommitQueue: Sendable {
     private func drainScheduled() {
         let isOurs = state.withLock { state in
             guard state.phase == .scheduled else { return false }
-            (state.phase, state.hasUrgent) = (.draining, true)
+            state.phase = .draining
             return true
         }
         if isOurs { drain() }
     }
 
-    /// Commits until nobody waits; what came meanwhile without haste is left for later.
+    /// One commit of all that waits. What came meanwhile is the next one's, after others had their turn; what came
+    /// without haste is left for later.
     private func drain() {
-        while true {
-            let (jobs, later) = state.withLock { state -> ([Job], Bool) in
-                guard state.hasUrgent else {
-                    state.phase = state.waiting.isEmpty ? .idle : .scheduled
-                    return ([], !state.waiting.isEmpty)
-                }
-                defer { (state.waiting, state.hasUrgent) = ([], false) }
-                return (state.waiting, false)
-            }
-            if later { queue.asyncAfter(deadline: .now() + Self.patience) { self.drainScheduled() } }
-            if jobs.isEmpty { return }
-            commit(jobs)
+        let jobs = state.withLock { state in
+            defer { (state.waiting, state.hasUrgent) = ([], false) }
+            return state.waiting
+        }
+        commit(jobs)
+        let next = state.withLock { state in
+            state.phase = state.hasUrgent ? .draining : state.waiting.isEmpty ? .idle : .scheduled
+            return state.phase
+        }
+        switch next {
+        case .idle: break
+        case .scheduled: executor.run(afterMilliseconds: Self.patience) { self.drainScheduled() }
+        case .draining: executor.run { self.drain() }
         }
     }
 
@@ -102,8 +105,13 @@ final class CommitQueue: Sendable {
         do {
             try database.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
-                    for (index, job) in jobs.enumerated() {
-                        refusals[index] = try attempt(job.change, in: database)
+                    if jobs.count == 1 {
+                        // Nobody else's change would go with it.
+                        try jobs[0].change(database)
+                    } else {
+                        for (index, job) in jobs.enumerated() {
+                            refusals[index] = try attempt(job.change, in: database)
+                        }
                     }
                     return .commit
                 }

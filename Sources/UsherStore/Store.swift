@@ -8,8 +8,10 @@ public final class Store: Sendable {
 
     /// Opens or makes the database and brings its schema up to date.
     ///
-    /// - Parameter path: the directory must exist, owned by root and closed to others.
-    public init(path: String) throws(StoreError) {
+    /// - Parameters:
+    ///   - path: the directory must exist, owned by root and closed to others.
+    ///   - commits: where commits run.
+    public init(path: String, commits executor: any CommitExecutor = CommitThread()) throws(StoreError) {
         do {
             var configuration = Configuration()
             configuration.maximumReaderCount = 2
@@ -23,7 +25,7 @@ public final class Store: Sendable {
             let known = Schema.migrator.migrations.count
             let applied = try database.read { try Schema.migrator.appliedIdentifiers($0).count }
             guard applied == known else { throw StoreError.unavailable("the database is of a newer version of Usher") }
-            commits = CommitQueue(database: database)
+            commits = CommitQueue(database: database, executor: executor)
         } catch {
             throw StoreError(error)
         }

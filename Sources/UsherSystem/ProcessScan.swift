@@ -29,7 +29,9 @@ public enum ProcessScan {
         let criteria = Criteria(matches)
         guard !criteria.isEmpty else { return found }
         var pass = try ProcessPass()
+        let kernelThreads = try pass.kernelThreads()
         while let pid = try pass.nextPID() {
+            if kernelThreads.contains(pid) { continue }
             var hits: [Int] = []
             try pass.collect(&hits, of: pid, criteria)
             guard !hits.isEmpty, try pass.isAlive(pid) else { continue }
@@ -111,6 +113,30 @@ private struct ProcessPass: ~Copyable {
         let processes = try Files.openDirectory("/proc", stage: "open /proc")
         stream = try DirectoryStream.open(processes, stage: "list /proc")
         directory = processes
+    }
+
+    /// The children of kthreadd, three quarters of all processes of an idle host and never part of a session: kernel
+    /// threads, and programs that the kernel starts for itself (kernel/umh.c, with CLONE_PARENT). Empty where it is not
+    /// process 2 (a pid namespace) or the kernel has no CONFIG_PROC_CHILDREN.
+    mutating func kernelThreads() throws(SystemError) -> Set<Int32> {
+        let daemon: Int32 = 2
+        guard let count = try read(daemon, "/stat"),
+            let stat = ProcessParser.stat(buffer.span.extracting(0..<count), pid: daemon), stat.isKernelThread,
+            stat.parent == 0
+        else { return [] }
+        do throws(SystemError) {
+            let list = try Files.readKernelFile("2/task/2/children", limit: 1 << 20, in: directory.rawValue)
+            var children: Set<Int32> = []
+            children.reserveCapacity(list.count / 4)
+            var start = 0
+            for index in list.indices where list[index] == 0x20 {
+                if let pid = ProcessParser.number(list.span, start..<index) { children.insert(Int32(clamping: pid)) }
+                start = index + 1
+            }
+            return children
+        } catch let failure where failure.isNotFound {
+            return []
+        }
     }
 
     /// The next process; nil after the last.

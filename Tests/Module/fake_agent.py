@@ -53,19 +53,22 @@ def answer(connection, behaviour, method):
 
 
 def serve(connection, calls, behaviours):
+    """One call; whether the connection stands after its answer."""
     if "close-before-reading" in behaviours.values():
-        return
+        return False
     frame = b""
     while not frame.endswith(b"\0"):
         received = connection.recv(65536)
         if not received:
-            return
+            return False
         frame += received
     call = json.loads(frame[:-1])
     calls.write(json.dumps(call) + "\n")
     calls.flush()
     method = call["method"].removeprefix("io.usher.Agent.")
-    answer(connection, behaviours.get(method, "right"), method)
+    behaviour = behaviours.get(method, "right")
+    answer(connection, behaviour, method)
+    return behaviour in ("right", "slow", "refuse") or behaviour.startswith("REPLY:")
 
 
 def main():
@@ -80,7 +83,8 @@ def main():
             connection, _ = listener.accept()
             with connection:
                 try:
-                    serve(connection, calls, behaviours)
+                    while serve(connection, calls, behaviours):
+                        pass
                 except (BrokenPipeError, ConnectionResetError):
                     pass
 

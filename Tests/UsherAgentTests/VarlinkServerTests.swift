@@ -1,5 +1,7 @@
 import Foundation
 import Logging
+import NIOCore
+import NIOPosix
 import Synchronization
 import Testing
 import UsherSystem
@@ -24,12 +26,14 @@ private func withServer(connections: Int = 8, _ body: (String) async throws -> V
     defer { try? FileManager.default.removeItem(atPath: directory) }
     let path = "\(directory)/socket"
     let socket = try UnixSocket.listen(path, mode: 0o600)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let server = try await VarlinkServer(
-        name: "test", socket: socket.release(),
-        limits: ServerLimits(callBytes: 256, connections: connections, connectionsOfOneUser: 8, silence: 1, threads: 1),
+        name: "test", group: group, socket: socket.release(),
+        limits: ServerLimits(callBytes: 256, connections: connections, connectionsOfOneUser: 8, silence: 1),
         service: Echo(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await body(path)
     try await server.stop()
+    try await group.shutdownGracefully()
 }
 
 /// A client that gives up after five seconds.

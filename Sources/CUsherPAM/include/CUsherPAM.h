@@ -24,6 +24,7 @@ struct usher_host {
     const char *_Nonnull *_Nullable arguments;
     uint8_t *_Nonnull request; /* USHER_CALL_BYTES */
     uint8_t *_Nonnull reply;   /* USHER_REPLY_BYTES */
+    int *_Nonnull agent;       /* the connection, made by the first exchange; -1 without one */
 };
 
 /* The phases, in Swift. Each returns a PAM code. */
@@ -75,10 +76,13 @@ enum usher_stage {
 /* Nanoseconds of the monotonic clock at which `seconds` from now are over. */
 int64_t usher_deadline(int64_t seconds);
 /* Sends the first `request_length` bytes of the request to the socket at `path` and reads one answer into the
-   reply. `reply_length` is without the NUL; `error` is errno where a system call failed, else 0. */
+   reply; a failed one ends the connection. `reply_length` is without the NUL; `error` is errno where a system call
+   failed, else 0. */
 enum usher_stage usher_exchange(const struct usher_host *_Nonnull host, const uint8_t *_Nonnull path,
                                 size_t path_length, size_t request_length, int64_t deadline,
                                 size_t *_Nonnull reply_length, int *_Nonnull error);
+/* Ends the connection, if there is one. */
+void usher_hang_up(const struct usher_host *_Nonnull host);
 /* explicit_bzero */
 void usher_wipe(uint8_t *_Nonnull bytes, size_t length);
 

@@ -21,32 +21,28 @@ struct ServerLimits: Sendable {
     var connectionsOfOneUser: Int
     /// Seconds that a connection may take to bring a whole call.
     var silence: Int64
-    var threads: Int
 }
 
-/// A Varlink server on a Unix socket. Each socket has its own threads, so that a flood on one does not slow another.
+/// A Varlink server on a Unix socket.
 final class VarlinkServer: Sendable {
     private let name: String
-    private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
 
-    /// - Parameter socket: listening, close-on-exec; the server owns it from here on.
+    /// - Parameters:
+    ///   - group: of one thread: with more, each connection would cost a wake-up to be handed over.
+    ///   - socket: listening, close-on-exec; the server owns it from here on.
     init(
-        name: String, socket: Int32, limits: ServerLimits, service: any VarlinkService, logger: Logger
+        name: String, group: MultiThreadedEventLoopGroup, socket: Int32, limits: ServerLimits,
+        service: any VarlinkService, logger: Logger
     ) async throws {
         self.name = name
-        group = MultiThreadedEventLoopGroup(numberOfThreads: limits.threads)
         let counter = ConnectionCounter(total: limits.connections, ofOneUser: limits.connectionsOfOneUser)
-        let executors = Dictionary(
-            uniqueKeysWithValues: group.makeIterator().map { (ObjectIdentifier($0), EventLoopTaskExecutor($0)) })
+        let executor = EventLoopTaskExecutor(group.next())
         channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let executor = executors[ObjectIdentifier(channel.eventLoop)] else {
-                        throw ChannelError.inappropriateOperationForState
-                    }
                     try channel.pipeline.syncOperations.addHandler(
                         VarlinkConnection(
                             limits: limits, service: service, counter: counter, executor: executor, logger: logger))
@@ -56,9 +52,8 @@ final class VarlinkServer: Sendable {
             .get()
     }
 
-    /// Stops accepting, lets answers that are under way go out, and ends the threads.
+    /// Stops accepting.
     func stop() async throws {
         try await channel.close()
-        try await group.shutdownGracefully()
     }
 }
