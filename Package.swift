@@ -142,6 +142,8 @@ let package = Package(
             name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy", "UsherTicket"],
             swiftSettings: strict),
         .testTarget(
+            name: "UsherEvidenceTests", dependencies: ["UsherEvidence", "UsherTicket"], swiftSettings: strict),
+        .testTarget(
             name: "UsherSystemTests", dependencies: ["UsherSystem", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),
         .testTarget(

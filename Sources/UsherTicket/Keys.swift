@@ -124,7 +124,7 @@ public struct PrivateKey: Sendable, CustomStringConvertible, CustomDebugStringCo
     }
 
     /// The 64 bytes of an Ed25519 signature; the same for the same message (RFC 8032 section 5.1.6).
-    func signature(over message: [UInt8]) throws(KeyError) -> [UInt8] {
+    public func signature(over message: [UInt8]) throws(KeyError) -> [UInt8] {
         guard let signature = try? key.signature(for: message) else {
             throw KeyError(code: .invalidMember, detail: "the key cannot sign")
         }
