@@ -156,8 +156,8 @@ let package = Package(
         .testTarget(
             name: "UsherCommandsTests",
             dependencies: [
-                "UsherWire", "UsherTicket", "UsherConfig", "UsherSystem", "UsherClient", "UsherCommands",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "UsherWire", "UsherTicket", "UsherConfig", "UsherEvidence", "UsherSystem", "UsherClient",
+                "UsherCommands", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
     ],

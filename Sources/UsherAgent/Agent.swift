@@ -6,6 +6,7 @@ internal import UnixSignals
 internal import UsherConfig
 internal import UsherStore
 internal import UsherSystem
+internal import UsherTicket
 internal import UsherWire
 
 /// The session agent.
@@ -62,6 +63,8 @@ struct Runtime: Sendable {
     let refusals: Refusals
     let bootID: String
     let startedAt: Int64
+    /// Verifies the host's receipts.
+    let publicKey: PublicKey
     /// One thread for each socket, so that a flood on one does not slow another.
     private let agentLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let controlLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -80,9 +83,11 @@ struct Runtime: Sendable {
         let audit = try Audit()
         let cgroups = try SessionCgroups()
         let sweeper = Sweeper(threads: threads)
+        let key = try Self.hostKey(logger)
+        publicKey = key.publicKey
         let teardown = Teardown(
             store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, threads: threads,
-            logger: logger)
+            receipts: Receipts(hostID: policy.hostID, key: key), logger: logger)
         sessions = SessionManager(
             store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
             teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
@@ -90,6 +95,16 @@ struct Runtime: Sendable {
         desk = AdmissionDesk(
             policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit, bootID: bootID,
             logger: logger)
+    }
+
+    /// The key that signs receipts. A host that was enrolled before there were any gets one now.
+    private static func hostKey(_ logger: Logger) throws(SystemError) -> PrivateKey {
+        if let key = try HostKey.load() { return key }
+        let key = try HostKey.make()
+        logger.warning(
+            "this host had no key to sign receipts with and got one now: give its public part to who verifies them",
+            metadata: ["file": "\(HostKey.path)", "key": "\(key.publicKey.keyID)"])
+        return key
     }
 
     /// Serves both sockets until the process is told to stop.
@@ -140,7 +155,8 @@ struct Runtime: Sendable {
         ControlService(
             authorization: try Authorization(registry: registry, cgroups: sessions.cgroups), sessions: sessions,
             desk: desk,
-            host: ControlService.HostFacts(version: "\(Version.current)", startedAt: startedAt),
+            host: ControlService.HostFacts(
+                version: "\(Version.current)", startedAt: startedAt, key: publicKey.jwk()),
             reload: { try reload() }, logger: logger)
     }
 

@@ -56,6 +56,7 @@ extension Runtime {
         session.state = .closing
         session.endReason = cause.reason
         session.endedBy = cause.by
+        session.endedAt = session.endedAt ?? SystemClock.realtimeSeconds()
         if row.admission.bootID != bootID {
             // Numbers of another boot: nothing of this boot may be killed for them.
             session.auditSession = Processes.unset

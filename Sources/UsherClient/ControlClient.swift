@@ -43,6 +43,14 @@ public struct ControlClient: Sendable {
         return try session(in: call("EndSession", parameters, deadline: wait ? Self.waitDeadline : Self.deadline))
     }
 
+    /// The signed records of a closed session: its receipt, then supplements.
+    public func receipt(id: String) throws(ControlError) -> [String] {
+        var fields = AnswerFields(try call("GetReceipt", JSONObject(["id": id])))
+        let records = try fields.strings("records")
+        try fields.end()
+        return records
+    }
+
     public func explain(reference: String) throws(ControlError) -> ControlRefusal {
         try ControlRefusal(call("ExplainRefusal", JSONObject(["reference": reference])))
     }

@@ -37,6 +37,10 @@ public struct ControlSession: Equatable, Sendable {
     public let closedAt: Int64?
     public let endReason: String?
     public let endedBy: String?
+    /// When the end began.
+    public let endedAt: Int64?
+    /// How many things its last signed record names as left; nil before it is closed.
+    public let left: Int64?
 
     public init(_ object: JSONObject) throws(ControlError) {
         var fields = AnswerFields(object)
@@ -66,6 +70,8 @@ public struct ControlSession: Equatable, Sendable {
         closedAt = try fields.optionalInteger("closedAt")
         endReason = try fields.optionalString("endReason")
         endedBy = try fields.optionalString("endedBy")
+        endedAt = try fields.optionalInteger("endedAt")
+        left = try fields.optionalInteger("left")
         try fields.end()
     }
 }
@@ -174,6 +180,8 @@ public struct ControlHost: Equatable, Sendable {
     /// Seconds since 1970-01-01 UTC.
     public let startedAt: Int64
     public let liveSessions: Int64
+    /// The public JWK that verifies the host's receipts.
+    public let key: String
 
     init(_ object: JSONObject) throws(ControlError) {
         var fields = AnswerFields(object)
@@ -181,6 +189,7 @@ public struct ControlHost: Equatable, Sendable {
         version = try fields.string("version")
         startedAt = try fields.integer("startedAt")
         liveSessions = try fields.integer("liveSessions")
+        key = try fields.string("key")
         try fields.end()
     }
 }

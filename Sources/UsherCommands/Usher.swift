@@ -15,13 +15,14 @@ struct Usher: Noun {
               0  done
               1  it failed; the reason is on standard error
               2  the command line is wrong
-              3  the ticket would be refused
+              3  the ticket would be refused, or the receipt does not verify
               4  the session agent does not answer
               5  not permitted
               6  there is no such session, reference or file
             """,
         version: "usher \(Version.current)",
         subcommands: [
-            HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, RoleCommand.self, Why.self,
+            HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, ReceiptCommand.self,
+            RoleCommand.self, Why.self,
         ])
 }

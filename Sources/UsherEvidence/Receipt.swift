@@ -54,15 +54,18 @@ public struct Receipt: Sendable, Equatable {
         public var attempts: Int
         public var removed: FindingList
         public var left: FindingList
+        public var skipped: String?
 
         public init(
-            name: TeardownStep.Name, microseconds: Int64, attempts: Int, removed: FindingList, left: FindingList
+            name: TeardownStep.Name, microseconds: Int64, attempts: Int, removed: FindingList, left: FindingList,
+            skipped: String? = nil
         ) {
             self.name = name
             self.microseconds = microseconds
             self.attempts = attempts
             self.removed = removed
             self.left = left
+            self.skipped = skipped
         }
     }
 
@@ -95,7 +98,8 @@ public struct Receipt: Sendable, Equatable {
         self.steps = zip(steps, left).map { step, left in
             Step(
                 name: step.name, microseconds: step.microseconds, attempts: step.attempts,
-                removed: FindingList(step.removed, room: &room), left: left)
+                removed: FindingList(step.removed, room: &room), left: left,
+                skipped: step.skipped.map { FindingList.printable($0) })
         }
     }
 

@@ -77,7 +77,7 @@ struct RecordReader {
         let step = Receipt.Step(
             name: name, microseconds: try reader.integer("microseconds"), attempts: try reader.count("attempts"),
             removed: try reader.findings("removed", more: "moreRemoved"),
-            left: try reader.findings("left", more: "moreLeft"))
+            left: try reader.findings("left", more: "moreLeft"), skipped: try reader.optionalText("skipped"))
         try reader.finish()
         return step
     }

@@ -41,7 +41,7 @@ enum RecordWriter {
             ("name", text(step.name.rawValue)), ("microseconds", .integer(step.microseconds)),
             ("attempts", number(step.attempts)), ("removed", list(step.removed)),
             ("moreRemoved", number(step.removed.more)), ("left", list(step.left)),
-            ("moreLeft", number(step.left.more)),
+            ("moreLeft", number(step.left.more)), ("skipped", step.skipped.map(text)),
         ])
     }
 

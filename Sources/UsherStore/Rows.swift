@@ -119,12 +119,16 @@ public struct Session: Sendable, Equatable {
     public var endsBoot: Int64
     public var endReason: String?
     public var endedBy: String?
+    /// When the end began.
+    public var endedAt: Int64?
     public var closedAt: Int64?
+    /// How many things its last signed record names as left; nil before it is closed.
+    public var leftCount: Int64?
 
     public init(
         id: String, state: SessionState, admission: Admission, leader: ProcessKey, auditSession: UInt32,
         loginUID: UInt32, openedAt: Int64, openedBoot: Int64, endsAt: Int64, endsBoot: Int64, endReason: String? = nil,
-        endedBy: String? = nil, closedAt: Int64? = nil
+        endedBy: String? = nil, endedAt: Int64? = nil, closedAt: Int64? = nil, leftCount: Int64? = nil
     ) {
         self.id = id
         self.state = state
@@ -138,7 +142,9 @@ public struct Session: Sendable, Equatable {
         self.endsBoot = endsBoot
         self.endReason = endReason
         self.endedBy = endedBy
+        self.endedAt = endedAt
         self.closedAt = closedAt
+        self.leftCount = leftCount
     }
 }
 

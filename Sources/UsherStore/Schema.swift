@@ -10,6 +10,9 @@ enum Schema {
         migrator.registerMigration("2 teardown steps") { database in
             try database.execute(sql: teardownSteps)
         }
+        migrator.registerMigration("3 receipts") { database in
+            try database.execute(sql: receipts)
+        }
         return migrator
     }
 

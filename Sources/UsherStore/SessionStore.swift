@@ -30,24 +30,28 @@ extension Store {
     }
 
     /// `opening` or `open` → `closing`, with who and why.
-    public func beginClosing(id: String, reason: String, by: String) async throws(StoreError) {
+    ///
+    /// - Parameter at: seconds since 1970-01-01 UTC.
+    public func beginClosing(id: String, reason: String, by: String, at: Int64) async throws(StoreError) {
         try await change { database in
             try Store.update(
                 database,
                 """
-                UPDATE session SET state = 'closing', end_reason = ?, ended_by = ?
+                UPDATE session SET state = 'closing', end_reason = ?, ended_by = ?, ended_at = ?
                 WHERE id = ? AND state IN ('opening', 'open')
-                """, [reason, by, id])
+                """, [reason, by, at, id])
         }
     }
 
-    /// `closing` → `closed`: nothing of the session is left. Without haste, as a restart would find the same.
-    public func close(id: String, at: Int64) async throws(StoreError) {
+    /// `closing` → `closed`, and its receipt with it. Without haste, as a restart would find the same.
+    public func close(_ receipt: ReceiptRow) async throws(StoreError) {
         try await change(.soon) { database in
             try Store.update(
                 database, "UPDATE session SET state = 'closed', closed_at = ? WHERE id = ? AND state = 'closing'",
-                [at, id])
-            try database.cachedStatement(sql: "DELETE FROM teardown_step WHERE session = ?").execute(arguments: [id])
+                [receipt.at, receipt.session])
+            try Store.insert(database, receipt)
+            try database.cachedStatement(sql: "DELETE FROM teardown_step WHERE session = ?")
+                .execute(arguments: [receipt.session])
         }
     }
 
@@ -71,7 +75,10 @@ extension Store {
                 database,
                 sql: """
                     SELECT admission.*, session.id, session.state AS session_state, leader_pid, leader_start,
-                        audit_session, login_uid, opened_at, opened_boot, ends_at, ends_boot, end_reason, ended_by, closed_at
+                        audit_session, login_uid, opened_at, opened_boot, ends_at, ends_boot, end_reason, ended_by, ended_at,
+                        closed_at,
+                        (SELECT left_count FROM receipt WHERE receipt.session = session.id
+                            ORDER BY number DESC LIMIT 1) AS left_count
                     FROM session JOIN admission ON admission.handle = session.handle WHERE \(condition)
                     """, arguments: arguments
             ).map(Session.init(row:))
@@ -94,6 +101,7 @@ extension Session {
             leader: ProcessKey(pid: row["leader_pid"], startTime: UInt64(bitPattern: row["leader_start"])),
             auditSession: row["audit_session"], loginUID: row["login_uid"], openedAt: row["opened_at"],
             openedBoot: row["opened_boot"], endsAt: row["ends_at"], endsBoot: row["ends_boot"],
-            endReason: row["end_reason"], endedBy: row["ended_by"], closedAt: row["closed_at"])
+            endReason: row["end_reason"], endedBy: row["ended_by"], endedAt: row["ended_at"],
+            closedAt: row["closed_at"], leftCount: row["left_count"])
     }
 }

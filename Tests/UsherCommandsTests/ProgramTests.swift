@@ -107,8 +107,8 @@ import UsherWire
             ("state", .text("closed")), ("closedAt", .integer(1_700_000_060)), ("endReason", .text("deadline")))
         let agent = try ScriptedAgent(Samples.sessions(closed, Samples.session()))
         let result = TestConsole().run("session", "list", "--all", "--limit", "10", "--socket", agent.path)
-        #expect(result.lines[0].hasSuffix("\tENDED\tREASON"))
-        #expect(result.lines[1].hasSuffix("\t2023-11-14T22:14:20Z\tdeadline"))
+        #expect(result.lines[0].hasSuffix("\tENDED\tREASON\tLEFT"))
+        #expect(result.lines[1].hasSuffix("\t2023-11-14T22:14:20Z\tdeadline\t-"))
         #expect(result.lines[2].hasSuffix("\t-\t-"))
         #expect(agent.received[0].parameters == JSONObject([("all", .boolean(true)), ("limit", .integer(10))]))
     }

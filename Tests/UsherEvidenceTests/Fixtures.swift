@@ -25,8 +25,10 @@ enum Fixture {
     static let steps: [TeardownStep] = TeardownStep.Name.allCases.enumerated().map { index, name in
         TeardownStep(
             name: name, microseconds: Int64(index) * 1250, attempts: 1 + index % 3,
-            removed: index % 2 == 0 ? [Finding(kind: "process", what: "4242 sleep"), Finding(kind: "file", what: "/tmp/é")] : [],
-            left: name == .files ? [Finding(kind: "file", what: "/opt/held", count: 2)] : [])
+            removed: index % 2 == 0
+                ? [Finding(kind: "process", what: "4242 sleep"), Finding(kind: "file", what: "/tmp/é")] : [],
+            left: name == .files ? [Finding(kind: "file", what: "/opt/held", count: 2)] : [],
+            skipped: name == .home ? "an account of the host" : nil)
     }
 
     static func supplement(_ number: Int, after record: SignedRecord, left: Int = 3) -> ReceiptSupplement {

@@ -120,11 +120,20 @@ struct ReceiptVector: Codable, Equatable {
             ("a supplement of another receipt", [clean.text, found.text]),
             ("a supplement of another session", [receipt.text, SignedRecord(.supplement(foreign), key: key).text]),
             ("signed by another key", [SignedRecord(.receipt(Fixture.receipt([])), key: Fixture.key(8)).text]),
-            ("the payload of another", [[parts[0], clean.text.split(separator: ".").map(String.init)[1], parts[2]].joined(separator: ".")]),
+            (
+                "the payload of another",
+                [[parts[0], clean.text.split(separator: ".").map(String.init)[1], parts[2]].joined(separator: ".")]
+            ),
             ("a ticket's type", [signed(header.replacing("usher-receipt", with: "usher-ticket"), payload)]),
-            ("a supplement's type", [signed(header.replacing("usher-receipt", with: "usher-receipt-supplement"), payload)]),
+            (
+                "a supplement's type",
+                [signed(header.replacing("usher-receipt", with: "usher-receipt-supplement"), payload)]
+            ),
             ("no algorithm", [signed(header.replacing("EdDSA", with: "none"), payload)]),
-            ("one more member in the header", [signed(header.replacing(#","kid""#, with: #","crit":"b64","kid""#), payload)]),
+            (
+                "one more member in the header",
+                [signed(header.replacing(#","kid""#, with: #","crit":"b64","kid""#), payload)]
+            ),
             ("an unknown member", [signed(header, payload.replacing(#""version":1"#, with: #""version":1,"more":1"#))]),
             ("another version", [signed(header, payload.replacing(#""version":1"#, with: #""version":2"#))]),
             ("a sum that is wrong", [signed(header, payload.replacing(#""left":2}"#, with: #""left":0}"#))]),

@@ -32,6 +32,10 @@ func session(_ number: Int, _ admission: Admission) -> Session {
         endsBoot: 3_600_000_000_006)
 }
 
+func receipt(_ session: String, number: Int64 = 0, at: Int64, left: Int64 = 0) -> ReceiptRow {
+    ReceiptRow(session: session, number: number, at: at, text: "signed \(number)", leftCount: left)
+}
+
 @Suite struct LedgerTests {
     @Test func aTicketIsBurnedOnceAlsoAfterTheDatabaseWasOpenedAgain() async throws {
         try await withStore { store, path in
@@ -121,7 +125,7 @@ func session(_ number: Int, _ admission: Admission) -> Session {
                 try await store.open(session(2, row))
             }
             await #expect(throws: StoreError.conflict("the session is not in that state")) {
-                try await store.close(id: "s-1", at: 1)
+                try await store.close(receipt("s-1", at: 1))
             }
             await withCheckedContinuation { continuation in
                 store.confirmOpen(id: "s-1") { failure in
@@ -130,16 +134,19 @@ func session(_ number: Int, _ admission: Admission) -> Session {
                 }
             }
             #expect(try store.liveSessions().map(\.state) == [.open])
-            try await store.beginClosing(id: "s-1", reason: "ended", by: "root")
+            try await store.beginClosing(id: "s-1", reason: "ended", by: "root", at: 1_000_050)
             await #expect(throws: StoreError.conflict("the session is not in that state")) {
-                try await store.beginClosing(id: "s-1", reason: "again", by: "root")
+                try await store.beginClosing(id: "s-1", reason: "again", by: "root", at: 1_000_050)
             }
-            try await store.close(id: "s-1", at: 1_000_100)
+            #expect(try store.receipts(session: "s-1").isEmpty)
+            try await store.close(receipt("s-1", at: 1_000_100, left: 3))
+            #expect(try store.receipts(session: "s-1") == [receipt("s-1", at: 1_000_100, left: 3)])
             #expect(try store.liveSessions().isEmpty)
             var expected = session(1, row)
             expected.state = .closed
             expected.admission.state = .used
             (expected.endReason, expected.endedBy, expected.closedAt) = ("ended", "root", 1_000_100)
+            (expected.endedAt, expected.leftCount) = (1_000_050, 3)
             #expect(try store.session(id: "s-1") == expected)
             #expect(try store.sessions(limit: 10) == [expected])
         }

@@ -20,6 +20,8 @@ struct ControlService: VarlinkService {
     struct HostFacts: Sendable {
         var version: String
         var startedAt: Int64
+        /// The public JWK that verifies the host's receipts.
+        var key: String
     }
 
     /// Everybody who could open the socket may ask; each method judges by itself.
@@ -32,6 +34,7 @@ struct ControlService: VarlinkService {
             case "io.usher.Control.ListSessions": return try listSessions(parameters, peer)
             case "io.usher.Control.ShowSession": return try showSession(parameters, peer)
             case "io.usher.Control.EndSession": return try await endSession(parameters, peer)
+            case "io.usher.Control.GetReceipt": return try getReceipt(parameters, peer)
             case "io.usher.Control.ExplainRefusal": return try await explainRefusal(parameters, peer)
             case "io.usher.Control.InspectTicket": return try inspectTicket(parameters, peer)
             case "io.usher.Control.ListRoles": return try listRoles(parameters, peer)
@@ -111,6 +114,19 @@ struct ControlService: VarlinkService {
         return .ok(["session": Self.value(try find(id))])
     }
 
+    private func getReceipt(_ parameters: Parameters, _ peer: Peer) throws -> VarlinkReply {
+        var parameters = parameters
+        let id = try parameters.string("id")
+        try parameters.finish()
+        try require(.session(id: id, changes: false), peer)
+        let session = try find(id)
+        let records = try sessions.store.receipts(session: id)
+        guard !records.isEmpty else {
+            throw NotFound(what: "a receipt of session \(id): it is \(session.state.rawValue)")
+        }
+        return .ok(["records": .array(records.map { .text($0.text) })])
+    }
+
     private func find(_ id: String) throws -> Session {
         if let live = sessions.registry.session(id: id) { return live.session }
         guard let session = try sessions.store.session(id: id) else { throw NotFound(what: "session \(id)") }
@@ -175,6 +191,7 @@ struct ControlService: VarlinkService {
         return .ok([
             "id": .text(desk.policy.now.hostID), "version": .text(host.version),
             "startedAt": .number(host.startedAt), "liveSessions": .number(sessions.registry.sessionCount),
+            "key": .text(host.key),
         ])
     }
 }

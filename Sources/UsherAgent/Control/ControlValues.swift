@@ -20,6 +20,7 @@ extension ControlService {
                 "openedAt": .number(session.openedAt), "endsAt": .number(session.endsAt),
                 "idleLimit": .number(admission.idleLimit), "closedAt": .number(session.closedAt),
                 "endReason": .text(session.endReason), "endedBy": .text(session.endedBy),
+                "endedAt": .number(session.endedAt), "left": .number(session.leftCount),
             ]))
     }
 

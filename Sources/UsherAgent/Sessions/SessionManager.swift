@@ -183,9 +183,11 @@ final class SessionManager: Sendable {
     /// Begins the end; returns once `closing` is on the disk. Every cause comes through here. A second one while
     /// the first is at work changes nothing.
     func end(id: String, _ cause: EndCause) async {
+        let now = SystemClock.realtimeSeconds()
         let session = registry.update(id: id) { live -> Session? in
             guard !live.isClosing else { return nil }
             live.session.state = .closing
+            live.session.endedAt = now
             live.session.endReason = cause.reason
             live.session.endedBy = cause.by
             return live.session
@@ -193,7 +195,7 @@ final class SessionManager: Sendable {
         guard let session = session ?? nil else { return }
         var rowSaysSo = false
         do {
-            try await store.beginClosing(id: id, reason: cause.reason, by: cause.by)
+            try await store.beginClosing(id: id, reason: cause.reason, by: cause.by, at: now)
             rowSaysSo = true
         } catch {
             // The session ends all the same; the teardown writes the row as soon as the disk lets it.

@@ -13,6 +13,7 @@ struct Teardown: Sendable {
     let cgroups: SessionCgroups
     let sweeper: Sweeper
     let threads: NIOThreadPool
+    let receipts: Receipts
     let logger: Logger
 
     /// How long a leader that closed its own session, or was asked to end, may take: sshd's monitor writes
@@ -59,7 +60,9 @@ struct Teardown: Sendable {
     /// The disk refused it when the end began, or the row is of an earlier run.
     private func markClosing(_ session: Session, _ cause: EndCause) async throws {
         guard let row = try store.session(id: session.id), row.state == .opening || row.state == .open else { return }
-        try await store.beginClosing(id: session.id, reason: cause.reason, by: cause.by)
+        try await store.beginClosing(
+            id: session.id, reason: cause.reason, by: cause.by,
+            at: session.endedAt ?? SystemClock.realtimeSeconds())
     }
 
     /// The cgroup is not part of it: the kernel itself kills a group whole and says when it is empty, so no pass has to

@@ -11,8 +11,9 @@ struct TeardownReport: Sendable {
 }
 
 extension Teardown {
-    /// The last act: the row becomes `closed`. Tried again until the disk takes it.
+    /// The last act: the row becomes `closed`, and the signed receipt stands with it. Tried again until the disk takes
+    /// it.
     func close(_ report: TeardownReport) async throws {
-        try await store.close(id: report.session.id, at: SystemClock.realtimeSeconds())
+        try await store.close(try receipts.receipt(for: report, at: SystemClock.realtimeSeconds()))
     }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import UsherAgent
 internal import UsherSystem
+internal import UsherTicket
 internal import UsherWire
 
 struct HostEnrol: Verb {
@@ -11,6 +12,10 @@ struct HostEnrol: Verb {
             Brokers name the id as the audience of tickets for this host. It is random, so that it says nothing of the \
             machine, and stays the same until it is replaced with --force: then every ticket issued for the former id \
             is refused, and brokers must learn the new one.
+
+            Also makes the key that signs the receipts of sessions. Its private part never leaves this host; whoever \
+            verifies receipts needs the public part, which `usher host show --key` prints. --force replaces it too and \
+            keeps the public part of the former beside it in /var/lib/usher.
 
             EXAMPLES
               usher host enrol
@@ -33,8 +38,10 @@ struct HostEnrol: Verb {
         try write(id, to: file)
         // Read as the agent will: a directory that others may write to makes the id worthless.
         guard try root.hostID() == id else { throw Failure("\(file) was changed while it was written") }
+        let key = try makeKey()
         if output.json {
-            try console.write(JSONText.line(.record(["id": .text(id)])))
+            try console.write(
+                JSONText.line(.record(["id": .text(id), "key": try JSONText.parse(key.jwk())])))
         } else {
             try console.print("\(id)\n")
         }
@@ -56,6 +63,16 @@ struct HostEnrol: Verb {
             guard try Files.status(path) == nil else { continue }
             try Files.makeDirectory(path, mode: mode, uid: owner.uid, gid: owner.gid)
         }
+    }
+
+    /// A key that is there without an id was made by the agent and stays.
+    private func makeKey() throws -> PublicKey {
+        let path = root.path(HostKey.path)
+        guard let former = try root.hostKey() else { return try HostKey.make(path).publicKey }
+        guard force else { return former }
+        return try HostKey.replace(
+            former, at: path, uid: CurrentProcess.effectiveUserID, gid: CurrentProcess.effectiveGroupID
+        ).publicKey
     }
 
     /// Never two ids at once: a first one is created, a later one takes its place by rename.

@@ -4,7 +4,7 @@ internal import UsherClient
 enum SessionReport {
     static func table(_ sessions: [ControlSession], all: Bool, clock: Clock) -> Table {
         var table = Table(["SESSION", "STATE", "ACCOUNT", "SUBJECT", "ROLE", "FROM", "OPENED", all ? "ENDED" : "ENDS"])
-        if all { table.header.append("REASON") }
+        if all { table.header += ["REASON", "LEFT"] }
         for session in sessions {
             let ended = session.closedAt.map { Moment($0).cell(clock) }
             let ends = ended ?? (all ? Cell("-") : Moment(session.endsAt).cell(clock))
@@ -12,7 +12,7 @@ enum SessionReport {
                 Cell(session.id), state(session), Cell(session.account), Cell(session.subject), Cell(session.role),
                 Cell(session.remoteHost ?? "-"), Moment(session.openedAt).cell(clock), ends,
             ]
-            if all { row.append(Cell(session.endReason ?? "-")) }
+            if all { row += [Cell(session.endReason ?? "-"), left(session) ?? Cell("-")] }
             table.rows.append(row)
         }
         return table
@@ -42,10 +42,21 @@ enum SessionReport {
         record.add("opened", Moment(session.openedAt).cell(clock))
         record.add("ends", Moment(session.endsAt).cell(clock))
         record.add("idle limit", session.idleLimit.map(length))
+        record.add("end began", session.endedAt.map { Moment($0).cell(clock) })
         record.add("ended", session.closedAt.map { Moment($0).cell(clock) })
         record.add("end reason", session.endReason)
         record.add("ended by", session.endedBy)
+        record.add("left", left(session))
         return record
+    }
+
+    /// How many things the session's last signed record names as left; a closed session should have none.
+    private static func left(_ session: ControlSession) -> Cell? {
+        session.left.map { left in
+            Cell(
+                friendly: left == 0 ? "nothing" : counted(Int(left), "thing"), plain: String(left),
+                tone: left == 0 ? .faint : .bad)
+        }
     }
 
     /// Seconds: `15m` for people, `900` for programs.

@@ -3,6 +3,7 @@ internal import UsherClient
 internal import UsherConfig
 internal import UsherPolicy
 internal import UsherSystem
+internal import UsherTicket
 internal import UsherWire
 
 extension RootOptions {
@@ -32,6 +33,13 @@ extension RootOptions {
                 "\(path) does not hold h- and 16 base32 characters: make it again with usher host enrol --force")
         }
         return id
+    }
+
+    /// The public part of the key that signs receipts; nil when there is none yet.
+    func hostKey() throws -> PublicKey? {
+        let rules =
+            isThisHost ? FileRules.rootSecret : FileRules(owner: CurrentProcess.effectiveUserID, forbiddenMode: 0o077)
+        return try HostKey.load(path(HostKey.path), rules: rules)?.publicKey
     }
 
     /// The roles as the files have them, in the agent's own form.
