@@ -82,7 +82,7 @@ struct Runtime: Sendable {
         accounts = try Accounts(policy: self.policy)
         let audit = try Audit()
         let cgroups = try SessionCgroups()
-        let sweeper = Sweeper(threads: threads)
+        let sweeper = try Sweeper(threads: threads)
         let key = try Self.hostKey(logger)
         publicKey = key.publicKey
         let teardown = Teardown(

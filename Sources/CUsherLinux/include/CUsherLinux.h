@@ -43,3 +43,30 @@ int usher_epoll_open(void);
 int usher_epoll_add_once(int epoll, int descriptor, uint64_t number);
 // Waits without end; returns how many numbers it wrote, -1 with EINTR after a signal.
 int usher_epoll_wait(int epoll, uint64_t *numbers, int capacity);
+
+// openat2(2) below a directory: no symbolic link, no way out, no other file system.
+int usher_open_beneath(int directory, const char *name, int flags);
+
+// The same with O_PATH and onto other file systems: to look at a mount without asking it anything.
+int usher_open_place_beneath(int directory, const char *name);
+
+// renameat2(2) that replaces nothing.
+int usher_rename_to_free_name(int from, const char *name, int to, const char *free_name);
+
+// Takes the immutable and append-only flags off an open file or directory. 1: it had one; 0: none; -1 with ENOTTY or
+// EOPNOTSUPP where the file system has no flags.
+int usher_clear_file_flags(int descriptor);
+
+// IPC_RMID of System V objects; semctl is variadic.
+int usher_remove_shared_memory(int id);
+int usher_remove_semaphores(int id);
+int usher_remove_message_queue(int id);
+
+// The POSIX message queues of this IPC namespace as a mount that stands nowhere in the tree.
+int usher_mount_mqueue(void);
+
+// kill(-1, SIGKILL) by a child that has the uid: the kernel walks all processes in one go that no fork escapes.
+int usher_kill_all_of(uid_t uid);
+
+// Empties and invalidates the user, user-session and persistent keyring of a uid, by a child that has the uid.
+int usher_clear_keyrings(uid_t uid);

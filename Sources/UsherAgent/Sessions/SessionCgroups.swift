@@ -39,6 +39,11 @@ struct SessionCgroups: Sendable {
 
     func isPopulated(_ session: Session) throws(SystemError) -> Bool { try group(of: session).isPopulated }
 
+    /// Waits so long for a tree that stands still.
+    func freeze(_ session: Session, milliseconds: Int) throws(SystemError) {
+        _ = try group(of: session).freeze(.after(milliseconds: milliseconds))
+    }
+
     func kill(_ session: Session) throws(SystemError) { try group(of: session).kill() }
 
     /// systemd removes the scope itself when its last process has ended.

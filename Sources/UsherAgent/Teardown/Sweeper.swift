@@ -1,68 +1,45 @@
 internal import NIOPosix
-internal import Synchronization
 internal import UsherSystem
 
-/// Looks for the processes of many sessions in one pass over /proc: requests that come while a pass runs wait for
-/// the next one and share it, so that ending many sessions costs passes, not passes times sessions. After a pass it
-/// rests: looking for the dead takes a tenth of one processor from those who log in.
+/// The passes over the host that teardowns share.
 final class Sweeper: Sendable {
-    private struct Request {
-        var match: SessionMatch
-        var continuation: CheckedContinuation<Result<[Int32], SystemError>, Never>
-    }
+    private let living: SharedPass<SessionMatch, [Int32]>
+    private let remains: SharedPass<UInt32, Traces>
+    /// nil on a kernel without POSIX message queues.
+    private let queues: SharedQueues?
 
-    private struct State {
-        var waiting: [Request] = []
-        var running = false
-    }
-
-    /// So that a pass over very many processes does not hold up a teardown for as many times as long.
-    private static let longestRest: Duration = .milliseconds(100)
-
-    private let threads: NIOThreadPool
-    private let state = Mutex(State())
-
-    init(threads: NIOThreadPool) {
-        self.threads = threads
+    init(threads: NIOThreadPool) throws(SystemError) {
+        let queues = try SharedQueues()
+        self.queues = queues
+        living = SharedPass(threads: threads) { matches throws(SystemError) in
+            try ProcessScan.find(matching: matches)
+        }
+        remains = SharedPass(threads: threads) { uids throws(SystemError) in
+            try Traces.find(uids, queues: queues)
+        }
     }
 
     /// The processes that were alive, zombies aside, at some moment after the call.
     func processes(of match: SessionMatch) async throws(SystemError) -> [Int32] {
-        let result = await withCheckedContinuation { continuation in
-            let start = state.withLock { state in
-                state.waiting.append(Request(match: match, continuation: continuation))
-                defer { state.running = true }
-                return !state.running
-            }
-            if start { Task { await self.drain() } }
-        }
-        return try result.get()
+        try await living.answer(match)
     }
 
-    private func drain() async {
-        while true {
-            let requests = state.withLock { state in
-                defer { state.waiting = [] }
-                if state.waiting.isEmpty { state.running = false }
-                return state.waiting
-            }
-            if requests.isEmpty { return }
-            let start = ContinuousClock.now
-            await pass(for: requests)
-            // Nothing cancels this task.
-            try? await Task.sleep(for: min((ContinuousClock.now - start) * 9, Self.longestRest))
-        }
+    /// What a uid without processes has left, at some moment after the call.
+    func traces(of uid: UInt32) async throws(SystemError) -> Traces {
+        try await remains.answer(uid)
     }
 
-    private func pass(for requests: [Request]) async {
-        do {
-            let found = try await threads.runIfActive { try ProcessScan.find(matching: requests.map(\.match)) }
-            for (request, processes) in zip(requests, found) {
-                request.continuation.resume(returning: .success(processes))
-            }
-        } catch {
-            let failure = error as? SystemError ?? SystemError("look for processes", refused: "\(error)")
-            for request in requests { request.continuation.resume(returning: .failure(failure)) }
-        }
+    func queueRemoval(of uid: UInt32) throws(SystemError) -> OwnedFileRemoval? {
+        try queues?.queues.removal(of: uid)
+    }
+}
+
+/// A descriptor that closures share.
+final class SharedQueues: Sendable {
+    let queues: MessageQueues
+
+    init?() throws(SystemError) {
+        guard let queues = try MessageQueues() else { return nil }
+        self.queues = queues
     }
 }

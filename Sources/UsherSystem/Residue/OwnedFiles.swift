@@ -1,0 +1,116 @@
+import CUsherLinux
+import Glibc
+
+/// A directory where accounts leave files, or a file of one's own, and the word for what is left there.
+public struct Place: Sendable, Hashable {
+    public let path: String
+    public let kind: String
+
+    public init(_ path: String, kind: String = "file") {
+        self.path = path
+        self.kind = kind
+    }
+}
+
+/// Looks for files by their owner, in one pass for many owners.
+public enum OwnedFiles {
+    /// Directories of other people that anybody may write are looked into so deep; see `Docs/Architecture.md` for
+    /// what finds the rest.
+    static let sharedDepth = 4
+
+    /// Those of `uids` that own something in the directory, or in what everybody may write below it. A directory
+    /// that does not exist or is a link has nothing.
+    public static func owners(in directory: Place, among uids: Set<UInt32>) throws(SystemError) -> Set<UInt32> {
+        guard let root = try open(directory) else { return [] }
+        return try owners(in: root, stage: "look through \(directory.path)", among: uids)
+    }
+
+    static func owners(
+        in root: borrowing OwnedDescriptor, stage: String, among uids: Set<UInt32>
+    ) throws(SystemError) -> Set<UInt32> {
+        var search = OwnerSearch(uids: uids)
+        try search.look(into: root, stage: stage, depth: 0)
+        return search.found
+    }
+
+    /// Nil when there is no such directory.
+    static func open(_ directory: Place) throws(SystemError) -> OwnedDescriptor? {
+        do throws(SystemError) {
+            return try Descriptors.open(
+                directory.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, stage: "open \(directory.path)")
+        } catch let failure where failure.errno == ENOENT || failure.errno == ENOTDIR || failure.errno == ELOOP {
+            return nil
+        }
+    }
+
+    /// A name as readdir gives it, ended by NUL; nil for `.` and `..`.
+    static func name(_ bytes: UnsafeBufferPointer<UInt8>) -> [CChar]? {
+        let isDots = unsafe bytes.count <= 2 && bytes.allSatisfy { $0 == UInt8(ascii: ".") }
+        if isDots { return nil }
+        // The array has one element more than the name has bytes.
+        return unsafe [CChar](unsafeUninitializedCapacity: bytes.count + 1) { buffer, count in
+            for index in 0..<bytes.count { unsafe buffer[index] = CChar(bitPattern: bytes[index]) }
+            unsafe buffer[bytes.count] = 0
+            count = bytes.count + 1
+        }
+    }
+
+    /// What the name stands for, without following it; nil when it is gone.
+    static func status(
+        _ name: [CChar], in directory: Int32, stage: @autoclosure () -> String
+    ) throws(SystemError) -> stat? {
+        var status = stat()
+        do throws(SystemError) {
+            // `name` is NUL-terminated; `status` is a local value that fstatat fills.
+            try SystemCall.run(stage()) {
+                unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW)
+            }
+            return status
+        } catch let failure where failure.errno == ENOENT {
+            return nil
+        }
+    }
+
+    /// What stands under a name in a directory: never a link, never another file system, never above.
+    static func openBeneath(
+        _ name: [CChar], in directory: Int32, _ flags: Int32 = O_RDONLY | O_DIRECTORY, stage: @autoclosure () -> String
+    ) throws(SystemError) -> OwnedDescriptor {
+        // `name` is NUL-terminated.
+        OwnedDescriptor(
+            owning: try SystemCall.run(stage()) { unsafe usher_open_beneath(directory, name, flags) })
+    }
+
+    static func isDirectory(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
+
+    /// Whether everybody may make files in it.
+    static func isShared(_ status: stat) -> Bool { isDirectory(status) && status.st_mode & S_IWOTH != 0 }
+}
+
+/// One look through a directory.
+private struct OwnerSearch {
+    let uids: Set<UInt32>
+    var found: Set<UInt32> = []
+
+    mutating func look(
+        into directory: borrowing OwnedDescriptor, stage: String, depth: Int
+    ) throws(SystemError) {
+        var stream = try DirectoryStream.open(directory, stage: stage)
+        while let next = try unsafe stream.next({ bytes in unsafe OwnedFiles.name(bytes) }) {
+            guard let name = next else { continue }
+            guard found.count < uids.count else { return }
+            do throws(SystemError) {
+                guard let status = try OwnedFiles.status(name, in: directory.rawValue, stage: stage) else { continue }
+                if uids.contains(status.st_uid) { found.insert(status.st_uid) }
+                guard OwnedFiles.isShared(status), depth < OwnedFiles.sharedDepth else { continue }
+                let below = try OwnedFiles.openBeneath(name, in: directory.rawValue, stage: stage)
+                try look(into: below, stage: stage, depth: depth + 1)
+            } catch let failure where failure.isNotFound || failure.errno == ENOTDIR || failure.errno == EXDEV {
+                // Gone, or another file system: not a place that this directory shares.
+                continue
+            } catch let failure where failure.errno == ENOTCONN || failure.errno == EACCES {
+                // A user's own mount whose server is dead tells nobody its owner: whoever asks has to look closer.
+                found = uids
+            }
+        }
+    }
+}
