@@ -43,6 +43,7 @@ public final class Audit: Sendable {
     // state between calls, hence the lock around it and not only around the descriptor.
     private let records: Mutex<OwnedDescriptor>
     private let queries: Mutex<OwnedDescriptor>
+    private let latest = Mutex<(status: Status, at: Int64)?>(nil)
 
     /// Opens the sockets. Fails where the kernel has no audit (EPROTONOSUPPORT).
     public init() throws(SystemError) {
@@ -65,6 +66,15 @@ public final class Audit: Sendable {
                 rateLimit: status.rate_limit, backlogLimit: status.backlog_limit, lost: status.lost,
                 backlog: status.backlog)
         }
+    }
+
+    /// The state as it is, or was at most so many milliseconds ago: the kernel starts a thread for each answer.
+    public func status(noOlderThanMilliseconds age: Int64) throws(SystemError) -> Status {
+        let now = SystemClock.boottimeNanoseconds()
+        if let latest = latest.withLock({ $0 }), now - latest.at < age * 1_000_000 { return latest.status }
+        let status = try status()
+        latest.withLock { $0 = (status, now) }
+        return status
     }
 
     /// Writes one record; libaudit appends exe, hostname, addr, terminal and res. Values in `text` must be of a safe

@@ -142,7 +142,8 @@ struct AdmissionDesk: Sendable {
             }
         }
         do {
-            let status = try audit.status()
+            // Not to burn a ticket in vain; the module looks once more when it writes the tag.
+            let status = try audit.status(noOlderThanMilliseconds: 200)
             guard status.isRecording else {
                 throw Denial(
                     .auditUnavailable,

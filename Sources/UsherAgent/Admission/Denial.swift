@@ -16,6 +16,15 @@ struct Denial: Error, Sendable {
         self.claims = claims
     }
 
+    init(whatever error: any Error) {
+        switch error {
+        case let denial as Denial: self = denial
+        case let error as SystemError: self.init(error)
+        case let error as StoreError: self.init(error, claims: nil)
+        default: self.init(.internalError, "\(error)")
+        }
+    }
+
     init(_ error: SystemError) {
         self.init(.internalError, "\(error)")
     }

@@ -75,6 +75,10 @@ final class Registry: Sendable {
 
     func session(id: String) -> LiveSession? { state.withLock { $0.sessions[id] } }
 
+    func session(handle: String) -> LiveSession? {
+        state.withLock { state in state.sessions.values.first { $0.session.admission.handle == handle } }
+    }
+
     func session(auditSession: UInt32) -> LiveSession? {
         state.withLock { state in state.sessions.values.first { $0.session.auditSession == auditSession } }
     }

@@ -54,18 +54,25 @@ final class SessionManager: Sendable {
         do {
             session = try makeSession(admission)
             try accounts.provision(session)
-            try audit.write(.addUser, SessionTexts.accountBegin(session))
-            try await store.open(session)
         } catch {
             await abandon(admission)
-            switch error {
-            case let denial as Denial: throw denial
-            case let error as SystemError: throw Denial(error)
-            case let error as StoreError: throw Denial(error, claims: nil)
-            default: throw Denial(.internalError, "\(error)")
-            }
+            throw Denial(whatever: error)
+        }
+        async let record = record(session)
+        do {
+            try await store.open(session)
+        } catch {
+            _ = await record
+            await abandon(admission)
+            throw Denial(error, claims: nil)
         }
         registry.add(LiveSession(session: session))
+        do {
+            try await record.get()
+        } catch {
+            await end(id: session.id, .tagNotWritten)
+            throw Denial(error)
+        }
         logger.info(
             "session opening",
             metadata: [
@@ -74,6 +81,17 @@ final class SessionManager: Sendable {
                 "role": "\(admission.ticket.role)",
             ])
         return session
+    }
+
+    /// Beside the event loop, which a kernel that waits for auditd must not hold up.
+    private func record(_ session: Session) async -> Result<Void, SystemError> {
+        let audit = audit
+        do {
+            return .success(
+                try await threads.runIfActive { try audit.write(.addUser, SessionTexts.accountBegin(session)) })
+        } catch {
+            return .failure(error as? SystemError ?? SystemError("write audit record", refused: "\(error)"))
+        }
     }
 
     private func makeSession(_ admission: Admission) throws -> Session {
@@ -217,7 +235,7 @@ final class SessionManager: Sendable {
     func loginProcessDied(handle: String) async {
         if registry.release(handle: handle) {
             await lapse(handle: handle, "the login process ended")
-        } else if let live = registry.sessions().first(where: { $0.session.admission.handle == handle }) {
+        } else if let live = registry.session(handle: handle) {
             await end(id: live.id, .leaderDied)
         }
     }
@@ -228,7 +246,12 @@ final class SessionManager: Sendable {
     func watch(_ admission: Admission) throws(SystemError) {
         let handle = admission.handle
         let identity = ProcessIdentity(pid: admission.login.pid, startTime: admission.login.startTime)
-        try watcher.watch(identity) { Task { await self.loginProcessDied(handle: handle) } }
+        try watcher.watch(identity) {
+            // Most leaders die of a session that they closed.
+            if self.registry.session(handle: handle)?.isClosing != true {
+                Task { await self.loginProcessDied(handle: handle) }
+            }
+        }
     }
 
     /// Ends what is over at this moment of the boot clock, which nobody can set back: admissions that waited too
