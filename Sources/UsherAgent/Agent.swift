@@ -34,6 +34,7 @@ public enum Agent {
         let runtime = try await Runtime(
             policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads, logger: logger)
         await runtime.reconcile()
+        await runtime.residue.lookForProcesses()
         try await runtime.serve()
         try await threads.shutdownGracefully()
         withExtendedLifetime(lock) {}
@@ -65,6 +66,7 @@ struct Runtime: Sendable {
     let startedAt: Int64
     /// Verifies the host's receipts.
     let publicKey: PublicKey
+    let residue: ResidueKeeper
     /// One thread for each socket, so that a flood on one does not slow another.
     private let agentLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let controlLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -85,15 +87,24 @@ struct Runtime: Sendable {
         let sweeper = try Sweeper(threads: threads)
         let key = try Self.hostKey(logger)
         publicKey = key.publicKey
+        let receipts = Receipts(hostID: policy.hostID, key: key)
+        let quarantine = Quarantine(
+            residue: Dictionary(
+                try store.openResidue().map { ($0.uid, $0.found) }, uniquingKeysWith: { first, _ in first }),
+            unscanned: try store.unscannedUIDs())
+        residue = ResidueKeeper(
+            quarantine: quarantine, store: store, registry: registry, receipts: receipts, policy: self.policy,
+            threads: threads, logger: logger)
         let teardown = Teardown(
             store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, threads: threads,
-            receipts: Receipts(hostID: policy.hostID, key: key), logger: logger)
+            receipts: receipts, quarantine: quarantine, logger: logger)
         sessions = SessionManager(
             store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
             teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
         refusals = Refusals(store: store, logger: logger)
         desk = AdmissionDesk(
-            policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit, bootID: bootID,
+            policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit, quarantine: quarantine,
+            bootID: bootID,
             logger: logger)
     }
 
@@ -139,6 +150,7 @@ struct Runtime: Sendable {
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(service: Timekeeper(runtime: self)), .init(service: Reloader(runtime: self)),
+                    .init(service: ResidueWatch(keeper: residue)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()
@@ -157,7 +169,7 @@ struct Runtime: Sendable {
             desk: desk,
             host: ControlService.HostFacts(
                 version: "\(Version.current)", startedAt: startedAt, key: publicKey.jwk()),
-            reload: { try reload() }, logger: logger)
+            reload: { try reload() }, residue: residue, logger: logger)
     }
 
     /// Reads the files again; a mistake in one keeps what stood before.

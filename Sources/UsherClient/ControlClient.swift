@@ -51,6 +51,53 @@ public struct ControlClient: Sendable {
         return records
     }
 
+    /// What keeps uids in quarantine; with `all`, also what did.
+    public func residue(all: Bool = false, uid: UInt32? = nil) throws(ControlError) -> [ControlResidue] {
+        var parameters = JSONObject()
+        if all { parameters.append("all", .boolean(true)) }
+        if let uid { parameters.append("uid", .integer(Int64(uid))) }
+        var fields = AnswerFields(try call("ListResidue", parameters))
+        let objects = try fields.objects("residue")
+        try fields.end()
+        var residue: [ControlResidue] = []
+        for object in objects { residue.append(try ControlResidue(object)) }
+        return residue
+    }
+
+    /// Begins a search for files of ended sessions; returns the job's number.
+    public func scanResidue(paths: [String]) throws(ControlError) -> Int64 {
+        var parameters = JSONObject()
+        if !paths.isEmpty { parameters.append("paths", .array(paths.map { .string(Array($0.utf8)) })) }
+        return try job(in: call("ScanResidue", parameters))
+    }
+
+    /// Begins to give all files of a uid to an account; returns the job's number.
+    public func adoptResidue(uid: UInt32, owner: String, reason: String) throws(ControlError) -> Int64 {
+        var parameters = JSONObject(["owner": owner, "reason": reason])
+        parameters.append("uid", .integer(Int64(uid)))
+        return try job(in: call("AdoptResidue", parameters))
+    }
+
+    /// Begins to remove all files of a uid; returns the job's number.
+    public func removeResidue(uid: UInt32, reason: String) throws(ControlError) -> Int64 {
+        var parameters = JSONObject(["reason": reason])
+        parameters.append("uid", .integer(Int64(uid)))
+        return try job(in: call("RemoveResidue", parameters))
+    }
+
+    public func residueJob(_ number: Int64) throws(ControlError) -> ControlResidueJob {
+        var parameters = JSONObject()
+        parameters.append("job", .integer(number))
+        return try ControlResidueJob(call("ShowResidueJob", parameters))
+    }
+
+    private func job(in parameters: JSONObject) throws(ControlError) -> Int64 {
+        var fields = AnswerFields(parameters)
+        let job = try fields.integer("job")
+        try fields.end()
+        return job
+    }
+
     public func explain(reference: String) throws(ControlError) -> ControlRefusal {
         try ControlRefusal(call("ExplainRefusal", JSONObject(["reference": reference])))
     }

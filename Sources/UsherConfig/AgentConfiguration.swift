@@ -19,6 +19,8 @@ public struct AgentConfiguration: Equatable, Sendable {
     public var maxDuration: Int64
     /// Seconds before a uid is given again.
     public var uidQuarantine: Int64
+    /// Seconds between two scans for files of ended sessions; 0 for none.
+    public var residueScanInterval: Int64
     /// Directory copied into every ephemeral home.
     public var skeleton: String
     /// Group that may open the control socket.
@@ -35,6 +37,7 @@ public struct AgentConfiguration: Equatable, Sendable {
         let maxSessions = reader.read(Keys.maxSessions)
         let maxDuration = reader.read(Keys.maxDuration)
         let uidQuarantine = reader.read(Keys.uidQuarantine)
+        let residueScanInterval = reader.read(Keys.residueScanInterval)
         let skeleton = reader.read(Keys.skeleton)
         let controlGroup = reader.read(Keys.controlGroup)
         let logLevel = reader.read(Keys.logLevel)
@@ -44,12 +47,13 @@ public struct AgentConfiguration: Equatable, Sendable {
         }
         try reader.finish()
         guard let skew, let admissionLifetime, let homeSize, let homesBudget, let maxSessions, let maxDuration,
-            let uidQuarantine, let skeleton, let controlGroup, let logLevel,
+            let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
             let level = LogLevel(rawValue: logLevel)
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         return AgentConfiguration(
             skew: skew, admissionLifetime: admissionLifetime, homeSizeMiB: homeSize, homesBudgetMiB: homesBudget,
-            maxSessions: maxSessions, maxDuration: maxDuration, uidQuarantine: uidQuarantine, skeleton: skeleton,
+            maxSessions: maxSessions, maxDuration: maxDuration, uidQuarantine: uidQuarantine,
+            residueScanInterval: residueScanInterval, skeleton: skeleton,
             controlGroup: controlGroup, logLevel: level)
     }
 
@@ -73,6 +77,10 @@ public struct AgentConfiguration: Equatable, Sendable {
         static let uidQuarantine = Key.integer(
             "uid_quarantine", 0...315_360_000, "seconds", fallback: 7_776_000,
             "How long a uid is not given again after its session: as long as the audit log is kept.")
+        static let residueScanInterval = Key.integer(
+            "residue_scan_interval", 0...86_400, "seconds", fallback: 900,
+            "How often, after sessions have ended, all local file systems are searched for files of their uids, at low "
+                + "priority; 0 for never.")
         static let skeleton = Key.text(
             "skeleton", .path, fallback: "/etc/skel", "Directory copied into every ephemeral home.")
         static let controlGroup = Key.text(
@@ -83,7 +91,8 @@ public struct AgentConfiguration: Equatable, Sendable {
 
         static let all = [
             skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
-            maxSessions.description, maxDuration.description, uidQuarantine.description, skeleton.description,
+            maxSessions.description, maxDuration.description, uidQuarantine.description, residueScanInterval.description,
+            skeleton.description,
             controlGroup.description, logLevel.description,
         ]
     }

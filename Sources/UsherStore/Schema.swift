@@ -13,6 +13,9 @@ enum Schema {
         migrator.registerMigration("3 receipts") { database in
             try database.execute(sql: receipts)
         }
+        migrator.registerMigration("4 residue") { database in
+            try database.execute(sql: residue)
+        }
         return migrator
     }
 

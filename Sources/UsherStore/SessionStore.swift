@@ -43,13 +43,19 @@ extension Store {
         }
     }
 
-    /// `closing` → `closed`, and its receipt with it. Without haste, as a restart would find the same.
+    /// `closing` → `closed`, and its receipt with it; a scan has yet to look for files of its uid. Without haste, as a restart would find the same.
     public func close(_ receipt: ReceiptRow) async throws(StoreError) {
         try await change(.soon) { database in
             try Store.update(
                 database, "UPDATE session SET state = 'closed', closed_at = ? WHERE id = ? AND state = 'closing'",
                 [receipt.at, receipt.session])
             try Store.insert(database, receipt)
+            try database.cachedStatement(
+                sql: """
+                    INSERT OR IGNORE INTO unscanned_uid SELECT uid FROM admission
+                    JOIN session ON admission.handle = session.handle WHERE session.id = ? AND kind = 'ephemeral'
+                    """
+            ).execute(arguments: [receipt.session])
             try database.cachedStatement(sql: "DELETE FROM teardown_step WHERE session = ?")
                 .execute(arguments: [receipt.session])
         }
@@ -69,7 +75,7 @@ extension Store {
         try sessions(where: "session.id = ?", [id]).first
     }
 
-    private func sessions(where condition: String, _ arguments: StatementArguments) throws(StoreError) -> [Session] {
+    func sessions(where condition: String, _ arguments: StatementArguments) throws(StoreError) -> [Session] {
         try read { database in
             try Row.fetchAll(
                 database,

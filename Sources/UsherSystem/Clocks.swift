@@ -25,7 +25,7 @@ public enum SystemClock {
     }
 
     /// Blocks this thread.
-    static func sleep(milliseconds: Int) {
+    public static func sleep(milliseconds: Int) {
         _ = usleep(useconds_t(milliseconds * 1000))
     }
 

@@ -24,10 +24,15 @@ public struct TmpfsOptions: Sendable {
 
 /// One line of /proc/self/mountinfo, see proc_pid_mountinfo(5).
 public struct MountEntry: Sendable, Equatable {
+    public var id: Int
+    /// Major and minor number of the file system's device: `254:0`.
+    public var device: String
     /// The directory of the file system that is mounted; `/` unless it is a bind mount.
     public var root: String
     public var path: String
     public var fileSystem: String
+    /// The mount, or the file system itself, cannot be written.
+    public var isReadOnly: Bool
 }
 
 /// Mounts in the agent's mount namespace.
@@ -87,11 +92,18 @@ public enum Mounts {
             // Optional fields end with " - "; the file system's type follows it.
             let fields = line.split(separator: 0x20)
             guard let dash = fields.firstIndex(where: { Array($0) == [UInt8(ascii: "-")] }), dash + 1 < fields.count,
-                dash >= 6
+                dash >= 6, let id = Int(unescaped(fields[0]))
             else { return nil }
+            // The last field may be missing where the file system shows no options.
+            let options = [fields[5]] + fields[(dash + 2)...].dropFirst()
             return MountEntry(
-                root: unescaped(fields[3]), path: unescaped(fields[4]), fileSystem: unescaped(fields[dash + 1]))
+                id: id, device: unescaped(fields[2]), root: unescaped(fields[3]), path: unescaped(fields[4]),
+                fileSystem: unescaped(fields[dash + 1]), isReadOnly: options.contains(where: isReadOnly))
         }
+    }
+
+    private static func isReadOnly(_ options: ArraySlice<UInt8>) -> Bool {
+        options.split(separator: UInt8(ascii: ",")).contains { Array($0) == Array("ro".utf8) }
     }
 
     /// Blanks, tabs, line feeds and backslashes stand as a backslash and three octal digits.

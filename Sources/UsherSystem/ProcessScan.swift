@@ -40,6 +40,21 @@ public enum ProcessScan {
         return found
     }
 
+    /// The living processes that have a number of the range as real, effective, saved or file system uid, or as
+    /// loginuid, by that number.
+    public static func holders(of range: ClosedRange<UInt32>) throws(SystemError) -> [UInt32: [Int32]] {
+        var found: [UInt32: [Int32]] = [:]
+        var pass = try ProcessPass()
+        let kernelThreads = try pass.kernelThreads()
+        while let pid = try pass.nextPID() {
+            if kernelThreads.contains(pid) { continue }
+            let uids = try pass.numbers(of: pid).filter(range.contains)
+            guard !uids.isEmpty, try pass.isAlive(pid) else { continue }
+            for uid in Set(uids) { found[uid, default: []].append(pid) }
+        }
+        return found
+    }
+
     /// Signals those of `pids` that still match; returns how many it reached. Each is pinned first and judged after,
     /// so that a process that was given a dead one's pid is not hit.
     @discardableResult
@@ -146,6 +161,22 @@ private struct ProcessPass: ~Copyable {
             if let number, number > 0, number <= UInt64(Int32.max) { return Int32(number) }
         }
         return nil
+    }
+
+    /// The four uids and the loginuid, where it has one; none of a process that ends meanwhile.
+    mutating func numbers(of pid: Int32) throws(SystemError) -> [UInt32] {
+        var numbers: [UInt32] = []
+        if let count = try read(pid, "/status"),
+            let uids = ProcessParser.four("Uid:", buffer.span.extracting(0..<count))
+        {
+            numbers = [uids.0, uids.1, uids.2, uids.3]
+        }
+        if let count = try read(pid, "/loginuid"), let login = ProcessParser.number(buffer.span, 0..<count),
+            login < UInt64(Processes.unset)
+        {
+            numbers.append(UInt32(login))
+        }
+        return numbers
     }
 
     /// Adds the matches that the process is part of; one may be added twice. A process that ends meanwhile adds none.

@@ -70,3 +70,12 @@ int usher_kill_all_of(uid_t uid);
 
 // Empties and invalidates the user, user-session and persistent keyring of a uid, by a child that has the uid.
 int usher_clear_keyrings(uid_t uid);
+
+// usher_open_beneath of a directory to read, without leaving an access time.
+int usher_open_directory_quietly(int directory, const char *name);
+
+// Changes owner and group of an open file, also one opened with O_PATH; -1 for one of them leaves it.
+int usher_give_file(int descriptor, uid_t uid, gid_t gid);
+
+// Lets the calling thread run, and read disks, only when nobody else wants to.
+int usher_become_idle(void);

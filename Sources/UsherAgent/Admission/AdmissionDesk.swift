@@ -13,6 +13,7 @@ struct AdmissionDesk: Sendable {
     let registry: Registry
     let sessions: SessionManager
     let audit: Audit
+    let quarantine: Quarantine
     let bootID: String
     let logger: Logger
 
@@ -162,10 +163,34 @@ struct AdmissionDesk: Sendable {
         }
     }
 
+    /// Nil when nothing keeps the uid in quarantine. What the ledger has against the ticket weighs more: a replay is told
+    /// as one.
+    func quarantineRefusal(
+        _ claims: Claims, _ ticket: TicketFacts, uid: UInt32, _ host: HostPolicy, now: Int64
+    ) -> Denial? {
+        let configuration = host.configuration
+        guard let reason = quarantine.reason(uid, scans: configuration.residueScanInterval > 0) else { return nil }
+        do {
+            let refusal = try store.wouldRefuse(
+                ticket, uid: nil, now: now, tolerance: configuration.skew, quarantine: configuration.uidQuarantine)
+            if let refusal { return Denial(refusal, claims: claims) }
+        } catch {
+            return Denial(error, claims: claims)
+        }
+        return Denial(.uidBusy, reason, claims: claims)
+    }
+
     private func burn(
         _ admission: Admission, _ claims: Claims, _ host: HostPolicy, now: Int64
     ) async throws(Denial) {
         guard registry.reserve(admission) else { throw Denial(StoreError.uidBusy, claims: claims) }
+        // After the uid is held, so that a scan cannot find something of it in between unseen.
+        if admission.kind == .ephemeral,
+            let refusal = quarantineRefusal(claims, admission.ticket, uid: admission.uid, host, now: now)
+        {
+            registry.release(handle: admission.handle)
+            throw refusal
+        }
         do {
             try await store.admit(
                 admission, now: now, tolerance: host.configuration.skew,

@@ -42,5 +42,11 @@ extension AdmissionDesk {
             throw Denial(error, claims: claims)
         }
         if let refusal { throw Denial(refusal, claims: claims) }
+        if let uid,
+            let refusal = quarantineRefusal(
+                claims, TicketFacts(claims, role: grant.role.name), uid: uid, host, now: now)
+        {
+            throw refusal
+        }
     }
 }

@@ -15,6 +15,7 @@ struct ControlService: VarlinkService {
     let desk: AdmissionDesk
     let host: HostFacts
     let reload: @Sendable () async throws -> HostPolicy
+    let residue: ResidueKeeper
     let logger: Logger
 
     struct HostFacts: Sendable {
@@ -37,6 +38,11 @@ struct ControlService: VarlinkService {
             case "io.usher.Control.GetReceipt": return try getReceipt(parameters, peer)
             case "io.usher.Control.ExplainRefusal": return try await explainRefusal(parameters, peer)
             case "io.usher.Control.InspectTicket": return try inspectTicket(parameters, peer)
+            case "io.usher.Control.ListResidue": return try listResidue(parameters, peer)
+            case "io.usher.Control.ScanResidue": return try await scanResidue(parameters, peer)
+            case "io.usher.Control.AdoptResidue": return try await adoptResidue(parameters, peer)
+            case "io.usher.Control.RemoveResidue": return try await removeResidue(parameters, peer)
+            case "io.usher.Control.ShowResidueJob": return try await showResidueJob(parameters, peer)
             case "io.usher.Control.ListRoles": return try listRoles(parameters, peer)
             case "io.usher.Control.Reload": return try await reload(parameters, peer)
             case "io.usher.Control.GetHost": return try getHost(parameters, peer)
@@ -63,9 +69,9 @@ struct ControlService: VarlinkService {
     }
 
     private struct NotPermitted: Error { var reason: String }
-    private struct NotFound: Error { var what: String }
+    struct NotFound: Error { var what: String }
 
-    private func require(_ need: Authorization.Need, _ peer: Peer) throws {
+    func require(_ need: Authorization.Need, _ peer: Peer) throws {
         if let reason = authorization.refusal(need, peer) { throw NotPermitted(reason: reason) }
     }
 
@@ -96,12 +102,9 @@ struct ControlService: VarlinkService {
     private func endSession(_ parameters: Parameters, _ peer: Peer) async throws -> VarlinkReply {
         var parameters = parameters
         let id = try parameters.string("id")
-        let reason = try parameters.string("reason")
+        let reason = try parameters.reason()
         let wait = try parameters.optionalBoolean("wait") ?? false
         try parameters.finish()
-        guard (1...200).contains(reason.utf8.count), reason.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-            throw ParameterError(name: "reason")
-        }
         try require(.session(id: id, changes: true), peer)
         guard try find(id).state != .closed else { throw NotFound(what: "live session \(id): it is closed") }
         await sessions.end(id: id, .administrator(reason: reason, uid: peer.uid, pid: peer.process.pid))

@@ -55,6 +55,29 @@ struct Parameters {
         }
     }
 
+    mutating func optionalStrings(_ name: StaticString) throws(ParameterError) -> [String]? {
+        switch take(name) {
+        case .array(let values)?:
+            var strings: [String] = []
+            for value in values {
+                guard case .string(let bytes) = value else { throw ParameterError(name: "\(name)") }
+                strings.append(String(decoding: bytes, as: UTF8.self))
+            }
+            return strings
+        case nil, .null?: return nil
+        default: throw ParameterError(name: "\(name)")
+        }
+    }
+
+    /// An administrator's words for the record: one line of 1 to 200 bytes.
+    mutating func reason() throws(ParameterError) -> String {
+        let reason = try string("reason")
+        guard (1...200).contains(reason.utf8.count), reason.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            throw ParameterError(name: "reason")
+        }
+        return reason
+    }
+
     mutating func object(_ name: StaticString) throws(ParameterError) -> Parameters {
         guard case .object(let object)? = take(name) else { throw ParameterError(name: "\(name)") }
         return Parameters(object)

@@ -31,6 +31,9 @@ final class Registry: Sendable {
 
     func holds(uid: UInt32) -> Bool { state.withLock { $0.ephemeralUIDs.contains(uid) } }
 
+    /// The uids of ephemeral accounts that are live, or may become so at any moment.
+    var heldUIDs: Set<UInt32> { state.withLock { $0.ephemeralUIDs } }
+
     func admissions() -> [Admission] { state.withLock { Array($0.admissions.values) } }
 
     func admission(handle: String) -> Admission? { state.withLock { $0.admissions[handle] } }

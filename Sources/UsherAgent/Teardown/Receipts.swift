@@ -17,6 +17,30 @@ struct Receipts: Sendable {
         return ReceiptRow(
             session: session.id, number: 0, at: now, text: record.text, leftCount: Int64(receipt.leftCount))
     }
+
+    /// What became known of a session after its receipt was signed; nil when it has none, as an earlier version closed
+    /// it.
+    ///
+    /// - Parameter remaining: how many of the account's files are left.
+    func supplement(
+        to records: [ReceiptRow], uid: UInt32, _ event: ReceiptSupplement.Event, _ findings: FindingList,
+        remaining: Int, by: String, reason: String?, at now: Int64
+    ) throws -> ReceiptRow? {
+        guard let first = records.first, let last = records.last else { return nil }
+        guard case .receipt(let receipt) = try SignedRecord(parsing: first.text.utf8).unverifiedContent else {
+            throw StoreError.unavailable("the first record of session \(first.session) is no receipt")
+        }
+        // Files that the teardown had to leave are among those that a scan finds.
+        let others = receipt.steps.filter { $0.name != .files && $0.name != .home }
+        let left = others.reduce(remaining) { $0 + $1.left.total }
+        let supplement = ReceiptSupplement(
+            host: hostID, session: first.session, account: receipt.session.account, uid: uid,
+            number: Int(last.number) + 1, previous: try SignedRecord(parsing: last.text.utf8).digest, at: now,
+            event: event, by: by, reason: reason, findings: findings, leftCount: left)
+        let record = try SignedRecord(.supplement(supplement), key: key)
+        return ReceiptRow(
+            session: first.session, number: last.number + 1, at: now, text: record.text, leftCount: Int64(left))
+    }
 }
 
 extension Receipt.Session {

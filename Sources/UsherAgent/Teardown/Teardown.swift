@@ -14,6 +14,7 @@ struct Teardown: Sendable {
     let sweeper: Sweeper
     let threads: NIOThreadPool
     let receipts: Receipts
+    let quarantine: Quarantine
     let logger: Logger
 
     /// Returns when nothing of the session is left and its row says so.

@@ -15,5 +15,7 @@ extension Teardown {
     /// it.
     func close(_ report: TeardownReport) async throws {
         try await store.close(try receipts.receipt(for: report, at: SystemClock.realtimeSeconds()))
+        let admission = report.session.admission
+        if admission.kind == .ephemeral { quarantine.awaitScan(of: admission.uid) }
     }
 }

@@ -10,7 +10,7 @@ extension TeardownStepRow {
             removed: Self.text(step.removed), left: Self.text(step.left))
     }
 
-    private static func text(_ findings: [Finding]) -> String {
+    static func text(_ findings: [Finding]) -> String {
         var writer = JSONWriter(sink: [UInt8]())
         writer.beginArray()
         for finding in findings {
@@ -39,7 +39,7 @@ extension TeardownStep {
             removed: try Self.findings(row.removed), left: try Self.findings(row.left))
     }
 
-    private static func findings(_ text: String) throws -> [Finding] {
+    static func findings(_ text: String) throws -> [Finding] {
         guard case .array(let values) = try JSONParser.parse(Array(text.utf8).span) else {
             throw StoreError.unavailable("the findings of a teardown step are no array")
         }

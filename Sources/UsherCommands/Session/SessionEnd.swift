@@ -27,11 +27,7 @@ struct SessionEnd: Verb {
     @OptionGroup var output: OutputOptions
     @OptionGroup var agent: AgentOptions
 
-    func validate() throws {
-        guard (1...200).contains(reason.utf8.count), reason == Printable.line(reason),
-            reason.contains(where: { !$0.isWhitespace })
-        else { throw ValidationError("--reason must be one line of 1 to 200 bytes without control characters") }
-    }
+    func validate() throws { try Reason.check(reason) }
 
     func perform(_ console: Console) throws {
         let session = try agent.client.endSession(id: id.text, reason: reason, wait: wait)
