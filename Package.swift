@@ -149,7 +149,8 @@ let package = Package(
         .testTarget(
             name: "UsherAgentTests",
             dependencies: [
-                "UsherAgent", "UsherStore", "UsherSystem", "UsherWire", .product(name: "Logging", package: "swift-log"),
+                "UsherAgent", "UsherEvidence", "UsherStore", "UsherSystem", "UsherWire",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict),

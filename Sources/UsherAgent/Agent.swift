@@ -103,7 +103,8 @@ struct Runtime: Sendable {
             teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
         refusals = Refusals(store: store, logger: logger)
         desk = AdmissionDesk(
-            policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit, quarantine: quarantine,
+            policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit,
+            quarantine: quarantine,
             bootID: bootID,
             logger: logger)
     }

@@ -91,7 +91,8 @@ public struct AgentConfiguration: Equatable, Sendable {
 
         static let all = [
             skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
-            maxSessions.description, maxDuration.description, uidQuarantine.description, residueScanInterval.description,
+            maxSessions.description, maxDuration.description, uidQuarantine.description,
+            residueScanInterval.description,
             skeleton.description,
             controlGroup.description, logLevel.description,
         ]

@@ -237,12 +237,14 @@ private struct OwnershipWalk {
                 kind: Self.kind(status), path: path, uid: status.st_uid, gid: status.st_gid)
             switch judge(entry) {
             case .leave: break
-            case .give(let from, let uid, let gid): act(entry) { () throws(SystemError) in
-                try Self.give(name, in: frame, path, from: from, uid: uid, gid: gid)
-            }
-            case .remove(let uid) where entry.uid != uid: act(entry) { () throws(SystemError) in
-                try Self.give(name, in: frame, path, from: uid, uid: 0, gid: 0)
-            }
+            case .give(let from, let uid, let gid):
+                act(entry) { () throws(SystemError) in
+                    try Self.give(name, in: frame, path, from: from, uid: uid, gid: gid)
+                }
+            case .remove(let uid) where entry.uid != uid:
+                act(entry) { () throws(SystemError) in
+                    try Self.give(name, in: frame, path, from: uid, uid: 0, gid: 0)
+                }
             case .remove where isDirectory: removal = (name, entry)
             case .remove: act(entry) { () throws(SystemError) in try Self.remove(name, in: frame, path, 0) }
             }
@@ -337,7 +339,9 @@ extension WalkFrame {
         let directory = descriptor.rawValue
         return try unsafe stream.next { name -> Next in
             // `.` and `..`.
-            if unsafe name[0] == 0x2E, unsafe name.count == 1 || (name.count == 2 && name[1] == 0x2E) { return .nothing }
+            if unsafe name[0] == 0x2E, unsafe name.count == 1 || (name.count == 2 && name[1] == 0x2E) {
+                return .nothing
+            }
             var status = stat()
             // readdir(3) ends the name with a NUL behind the bytes; `status` is a local value that fstatat fills.
             let start = unsafe UnsafeRawPointer(name.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: CChar.self)

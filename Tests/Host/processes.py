@@ -160,3 +160,9 @@ def run(command, **options):
 def die_with_parent():
     """Between fork and exec: the process does not outlive the one that started it."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def start(command):
+    """A process in the background with no login state of ours, which its caller ends and reaps."""
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            preexec_fn=fresh_login_state, start_new_session=True)

@@ -33,6 +33,14 @@ import UsherWire
         }
     }
 
+    @Test func residueHasExactlyTheFieldsOfTheInterface() throws {
+        try checkFields("type Residue") { _ = try ControlResidue($0) }
+    }
+
+    @Test func aResidueJobHasExactlyTheFieldsOfTheInterface() throws {
+        try checkFields("method ShowResidueJob(job: int) ->") { _ = try ControlResidueJob($0) }
+    }
+
     @Test func everyMethodOfTheInterfaceHasACallAndEveryCallAMethod() throws {
         let text = try Project.text("Interfaces/io.usher.Control.varlink")
         let methods = text.split(separator: "\n").filter { $0.hasPrefix("method ") }
@@ -103,6 +111,8 @@ struct VarlinkFields {
         case "int": .integer(7)
         case "bool": .boolean(false)
         case "[]string": .texts(["one", "two"])
+        case "[]Finding":
+            .array([.record(["kind": .text("file"), "what": .text("/srv/x"), "count": .integer(1)])])
         case let other where other.hasPrefix("("): .text(String(other.dropFirst().prefix { $0 != "," }))
         default: throw Unexpected(nil)
         }

@@ -23,7 +23,11 @@ final class ScriptedAgent: Sendable {
     private let done = Mutex(false)
 
     /// - Parameter answers: one a connection, in turn; the last one for all that follow.
-    init(_ answers: Answer...) throws {
+    convenience init(_ answers: Answer...) throws {
+        try self.init(answers)
+    }
+
+    init(_ answers: [Answer]) throws {
         directory = try TemporaryDirectory()
         path = directory.file("control.sock")
         let listener = try UnixSocket.listen(path, mode: 0o600, uid: geteuid(), gid: getegid())

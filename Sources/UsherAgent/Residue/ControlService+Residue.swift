@@ -18,7 +18,7 @@ extension ControlService {
         try require(.read, peer)
         let rows = all ? try residue.store.residue(limit: Self.longestList) : try residue.store.openResidue()
         let processes = residue.quarantine.processes.sorted { $0.key < $1.key }
-        let told = one == nil ? Self.toldInList : ResidueTally.told
+        let told = one == nil ? Self.toldInList : ScanTally.told
         let values =
             try rows.filter { one == nil || Int64($0.uid) == one }.prefix(Self.longestList)
             .map { try Self.value($0, told) }

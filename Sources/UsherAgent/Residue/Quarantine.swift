@@ -32,10 +32,12 @@ final class Quarantine: Sendable {
     func reason(_ uid: UInt32, scans: Bool) -> String? {
         state.withLock { state in
             if let process = state.processes[uid]?.first {
-                return "process \(process.pid) (\(process.command)) has the account's uid \(uid) and belongs to no session"
+                return
+                    "process \(process.pid) (\(process.command)) has the account's uid \(uid) and belongs to no session"
             }
             if let count = state.residue[uid] {
-                return "\(count) files of an ended session with the account's uid \(uid) are left: see usher residue list"
+                return
+                    "\(count) files of an ended session with the account's uid \(uid) are left: see usher residue list"
             }
             guard scans, state.unscanned.contains(uid) else { return nil }
             return "the account's uid \(uid) had a session, and nobody has looked for its files since"

@@ -53,7 +53,7 @@ struct ResidueJob: Sendable {
 }
 
 /// How many things, and the first of them.
-struct ResidueTally: Sendable {
+struct ScanTally: Sendable {
     /// Told one by one in the database.
     static let told = 100
 
@@ -64,7 +64,9 @@ struct ResidueTally: Sendable {
         count += 1
         guard findings.count < Self.told else { return }
         // So that the list of an unlucky host still fits into an answer.
-        let path = entry.path.utf8.count <= 1000 ? entry.path : String(decoding: entry.path.utf8.prefix(1000), as: UTF8.self) + "…"
+        let path =
+            entry.path.utf8.count <= 1000
+            ? entry.path : String(decoding: entry.path.utf8.prefix(1000), as: UTF8.self) + "…"
         findings.append(Finding(kind: entry.kind, what: path + note))
     }
 
@@ -77,8 +79,8 @@ struct ResidueTally: Sendable {
 
 /// What one pass saw and did; filled by the thread that walks.
 final class ResidueFindings {
-    private(set) var byUID: [UInt32: ResidueTally] = [:]
-    private(set) var handled = ResidueTally()
+    private(set) var byUID: [UInt32: ScanTally] = [:]
+    private(set) var handled = ScanTally()
 
     private let range: ClosedRange<UInt32>
     private let order: ResidueOrder
@@ -96,7 +98,7 @@ final class ResidueFindings {
             if uid == order.target {
                 action = order.action
             } else if !isLive(uid) {
-                byUID[uid, default: ResidueTally()].add(entry)
+                byUID[uid, default: ScanTally()].add(entry)
             }
         }
         return action
@@ -106,6 +108,6 @@ final class ResidueFindings {
         guard let failure, let target = order.target else { return handled.add(entry) }
         // What somebody removed meanwhile is not left.
         guard !failure.isNotFound else { return }
-        byUID[target, default: ResidueTally()].add(entry, note: " (\(failure.message))")
+        byUID[target, default: ScanTally()].add(entry, note: " (\(failure.message))")
     }
 }

@@ -66,7 +66,8 @@ actor ResidueKeeper {
                     "processes without a session have a uid of the ephemeral range; no login gets it",
                     metadata: [
                         "uid": "\(uid)",
-                        "processes": "\(processes.prefix(10).map { "\($0.pid) (\($0.command))" }.joined(separator: ", "))",
+                        "processes":
+                            "\(processes.prefix(10).map { "\($0.pid) (\($0.command))" }.joined(separator: ", "))",
                     ])
             }
         } catch {
@@ -105,9 +106,13 @@ actor ResidueKeeper {
 
     /// Begins what an administrator asks for; a slow pass gives way. Returns the number to ask by.
     func begin(_ order: ResidueOrder) throws -> Int64 {
-        guard !isOrdered else { throw SystemError("scan", refused: "another scan is at work: wait until it is through") }
+        guard !isOrdered else {
+            throw SystemError("scan", refused: "another scan is at work: wait until it is through")
+        }
         if let target = order.target {
-            guard try store.openResidue().contains(where: { $0.uid == target }) else { throw UnknownResidue(uid: target) }
+            guard try store.openResidue().contains(where: { $0.uid == target }) else {
+                throw UnknownResidue(uid: target)
+            }
             guard !registry.holds(uid: target) else {
                 throw SystemError("uid \(target)", refused: "a session has it now")
             }
@@ -197,8 +202,8 @@ actor ResidueKeeper {
     /// What a pass saw and did.
     private struct Pass: Sendable {
         var outcome: OwnershipScan.Outcome
-        var found: [UInt32: ResidueTally]
-        var handled: ResidueTally
+        var found: [UInt32: ScanTally]
+        var handled: ScanTally
     }
 
     private func conclude(_ order: ResidueOrder, _ pass: Pass, _ unscanned: Set<UInt32>) async throws {
@@ -211,7 +216,7 @@ actor ResidueKeeper {
     }
 
     /// Found: the uid is not given from now on, and its session gets a supplement when there is news.
-    private func keep(_ uid: UInt32, _ tally: ResidueTally, _ known: ResidueRow?, isWhole: Bool) async throws {
+    private func keep(_ uid: UInt32, _ tally: ScanTally, _ known: ResidueRow?, isWhole: Bool) async throws {
         quarantine.setResidue(Int64(tally.count), of: uid)
         let now = SystemClock.realtimeSeconds()
         let session = try store.lastSession(uid: uid)
@@ -237,7 +242,7 @@ actor ResidueKeeper {
     }
 
     /// A pass over everything found nothing of the uid any more.
-    private func settle(_ known: ResidueRow, _ order: ResidueOrder, _ handled: ResidueTally) async throws {
+    private func settle(_ known: ResidueRow, _ order: ResidueOrder, _ handled: ScanTally) async throws {
         var row = known
         let now = SystemClock.realtimeSeconds()
         var event = ReceiptSupplement.Event.gone

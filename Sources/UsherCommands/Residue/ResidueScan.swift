@@ -34,7 +34,8 @@ struct ResidueScan: Verb {
             try console.write(
                 JSONText.line(
                     .record([
-                        "entries": .integer(job.entries), "complete": .boolean(job.complete), "uids": .integer(job.uids),
+                        "entries": .integer(job.entries), "complete": .boolean(job.complete),
+                        "uids": .integer(job.uids),
                         "found": .integer(job.found), "residue": .array(residue.map { .object($0.wire) }),
                     ])))
         } else if residue.isEmpty {
