@@ -1,4 +1,4 @@
-"""What sessions leave on the disks, and processes that have an ephemeral uid without a session: found, and the uid kept."""
+"""What sessions leave on the disks, and processes with an ephemeral uid without a session: found, and the uid kept."""
 import json
 import os
 import pathlib
@@ -41,7 +41,8 @@ def shared():
 def leave(host, broker, name, directory):
     """A session that leaves a directory with a file, a link and a set-id program. Returns it, closed."""
     outcome = attempt(host.port, name, forge.ticket(broker, name),
-                      f"umask 0; mkdir {directory}/left; echo x >{directory}/left/file; ln -s /etc/passwd {directory}/link; "
+                      f"umask 0; mkdir {directory}/left; echo x >{directory}/left/file; "
+                      f"ln -s /etc/passwd {directory}/link; "
                       f"cp /bin/true {directory}/program; chmod 4755 {directory}/program")
     assert outcome.status == 0, outcome
     observe.assert_nothing_left(name)
