@@ -114,14 +114,14 @@ static int prepare_actions(posix_spawn_file_actions_t *actions, int output, int 
     return code;
 }
 
-static int prepare_attributes(posix_spawnattr_t *attributes) {
+static int prepare_attributes(posix_spawnattr_t *attributes, short more) {
     sigset_t all, none;
     sigfillset(&all);
     sigemptyset(&none);
     int code = posix_spawnattr_setsigdefault(attributes, &all);
     if (code == 0) code = posix_spawnattr_setsigmask(attributes, &none);
     if (code == 0) code = posix_spawnattr_setpgroup(attributes, 0);
-    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP;
+    short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | more;
     if (code == 0) code = posix_spawnattr_setflags(attributes, flags);
     return code;
 }
@@ -135,7 +135,25 @@ int usher_spawn(pid_t *pid, const char *program, char *const arguments[], char *
     code = posix_spawnattr_init(&attributes);
     if (code == 0) {
         code = prepare_actions(&actions, output, error_output);
-        if (code == 0) code = prepare_attributes(&attributes);
+        if (code == 0) code = prepare_attributes(&attributes, POSIX_SPAWN_SETPGROUP);
+        if (code == 0) code = posix_spawn(pid, program, &actions, &attributes, arguments, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return code;
+}
+
+int usher_spawn_resident(pid_t *pid, const char *program, char *const arguments[], char *const environment[]) {
+    posix_spawn_file_actions_t actions;
+    int code = posix_spawn_file_actions_init(&actions);
+    if (code != 0) return code;
+    posix_spawnattr_t attributes;
+    code = posix_spawnattr_init(&attributes);
+    if (code == 0) {
+        code = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        if (code == 0) code = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+        if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+        if (code == 0) code = prepare_attributes(&attributes, POSIX_SPAWN_SETSID);
         if (code == 0) code = posix_spawn(pid, program, &actions, &attributes, arguments, environment);
         posix_spawnattr_destroy(&attributes);
     }

@@ -99,7 +99,7 @@ struct Runtime: Sendable {
             store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, threads: threads,
             receipts: receipts, quarantine: quarantine, logger: logger)
         sessions = SessionManager(
-            store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
+            policy: self.policy, store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
             teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
         refusals = Refusals(store: store, logger: logger)
         desk = AdmissionDesk(
@@ -150,12 +150,20 @@ struct Runtime: Sendable {
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(service: Timekeeper(runtime: self)), .init(service: Reloader(runtime: self)),
+                    .init(service: Timekeeper(runtime: self)),
+                    .init(service: LimitKeeper(sessions: sessions)),
+                    .init(
+                        service: DeadlineKeeper(
+                            registry: registry, bootID: bootID, hasSystemd: sessions.cgroups.hasSystemd,
+                            logger: logger)),
+                    .init(service: Reloader(runtime: self)),
                     .init(service: ResidueWatch(keeper: residue)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()
         try ServiceManager.notify("STOPPING=1")
+        // The sockets still answer: leaders close their sessions meanwhile.
+        if HostState.isShuttingDown(logger) { await sessions.endAll(.hostShutdown) }
         try await agent.stop()
         try await control.stop()
         try store.close()

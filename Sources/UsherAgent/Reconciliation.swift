@@ -51,7 +51,8 @@ extension Runtime {
         } else if row.admission.bootID != bootID {
             cause = .hostRestarted
         } else {
-            cause = alive ? .agentRestartedWhileOpening : .leaderDied
+            let byWatchdog = try Watchdog.hasEnded(row.id)
+            cause = byWatchdog ? .deadlineByWatchdog : alive ? .agentRestartedWhileOpening : .leaderDied
         }
         session.state = .closing
         session.endReason = cause.reason

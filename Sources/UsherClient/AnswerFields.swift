@@ -35,6 +35,16 @@ struct AnswerFields {
         return choice
     }
 
+    mutating func optionalChoice<Choice: RawRepresentable<String>>(
+        _ name: StaticString, of type: Choice.Type
+    ) throws(ControlError) -> Choice? {
+        guard let text = try optionalString(name) else { return nil }
+        guard let choice = Choice(rawValue: text) else {
+            throw Self.mistyped(name, "one of the values of the interface")
+        }
+        return choice
+    }
+
     mutating func strings(_ name: StaticString) throws(ControlError) -> [String] {
         var strings: [String] = []
         for value in try array(name) {
@@ -47,6 +57,17 @@ struct AnswerFields {
     mutating func objects(_ name: StaticString) throws(ControlError) -> [JSONObject] {
         var objects: [JSONObject] = []
         for value in try array(name) {
+            guard case .object(let object) = value else { throw Self.mistyped(name, "an array of objects") }
+            objects.append(object)
+        }
+        return objects
+    }
+
+    mutating func optionalObjects(_ name: StaticString) throws(ControlError) -> [JSONObject]? {
+        guard let value = try take(name) else { return nil }
+        guard case .array(let values) = value else { throw Self.mistyped(name, "an array of objects") }
+        var objects: [JSONObject] = []
+        for value in values {
             guard case .object(let object) = value else { throw Self.mistyped(name, "an array of objects") }
             objects.append(object)
         }

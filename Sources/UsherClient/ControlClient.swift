@@ -98,6 +98,14 @@ public struct ControlClient: Sendable {
         return job
     }
 
+    /// Moves the end of a session, at most to the longest that role and host give it. The answer comes when that is
+    /// durable.
+    public func extendSession(id: String, seconds: Int64, reason: String) throws(ControlError) -> ControlSession {
+        var parameters = JSONObject(["id": id, "reason": reason])
+        parameters.append("seconds", .integer(seconds))
+        return try session(in: call("ExtendSession", parameters))
+    }
+
     public func explain(reference: String) throws(ControlError) -> ControlRefusal {
         try ControlRefusal(call("ExplainRefusal", JSONObject(["reference": reference])))
     }

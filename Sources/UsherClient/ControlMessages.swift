@@ -10,6 +10,10 @@ public struct ControlSession: Equatable, Sendable {
         case ephemeral, existing
     }
 
+    public enum IdleCounts: String, Sendable {
+        case input, io
+    }
+
     /// What the agent sent, checked.
     public let wire: JSONObject
     public let id: String
@@ -34,6 +38,9 @@ public struct ControlSession: Equatable, Sendable {
     public let openedAt: Int64
     public let endsAt: Int64
     public let idleLimit: Int64?
+    public let idleCounts: IdleCounts?
+    /// Oldest first; empty in lists of sessions.
+    public let extensions: [ControlExtension]
     public let closedAt: Int64?
     public let endReason: String?
     public let endedBy: String?
@@ -67,11 +74,34 @@ public struct ControlSession: Equatable, Sendable {
         openedAt = try fields.integer("openedAt")
         endsAt = try fields.integer("endsAt")
         idleLimit = try fields.optionalInteger("idleLimit")
+        idleCounts = try fields.optionalChoice("idleCounts", of: IdleCounts.self)
+        var extensions: [ControlExtension] = []
+        for object in try fields.optionalObjects("extensions") ?? [] { extensions.append(try ControlExtension(object)) }
+        self.extensions = extensions
         closedAt = try fields.optionalInteger("closedAt")
         endReason = try fields.optionalString("endReason")
         endedBy = try fields.optionalString("endedBy")
         endedAt = try fields.optionalInteger("endedAt")
         left = try fields.optionalInteger("left")
+        try fields.end()
+    }
+}
+
+/// An administrator moved the end of a session.
+public struct ControlExtension: Equatable, Sendable {
+    public let at: Int64
+    public let by: String
+    public let reason: String
+    public let seconds: Int64
+    public let endsAt: Int64
+
+    public init(_ object: JSONObject) throws(ControlError) {
+        var fields = AnswerFields(object)
+        at = try fields.integer("at")
+        by = try fields.string("by")
+        reason = try fields.string("reason")
+        seconds = try fields.integer("seconds")
+        endsAt = try fields.integer("endsAt")
         try fields.end()
     }
 }
@@ -89,6 +119,7 @@ public struct ControlRole: Equatable, Sendable {
     public let maxDuration: Int64
     /// Seconds.
     public let idleTimeout: Int64?
+    public let idleCounts: ControlSession.IdleCounts
     public let shell: String
     public let privileged: Bool
 
@@ -102,6 +133,7 @@ public struct ControlRole: Equatable, Sendable {
         require = try fields.strings("require")
         maxDuration = try fields.integer("maxDuration")
         idleTimeout = try fields.optionalInteger("idleTimeout")
+        idleCounts = try fields.choice("idleCounts", of: ControlSession.IdleCounts.self)
         shell = try fields.string("shell")
         privileged = try fields.boolean("privileged")
         try fields.end()

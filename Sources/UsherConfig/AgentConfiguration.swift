@@ -17,6 +17,8 @@ public struct AgentConfiguration: Equatable, Sendable {
     public var maxSessions: Int64
     /// Longest session in seconds, whatever the role says.
     public var maxDuration: Int64
+    /// Seconds before a session's end at which it is told so.
+    public var warnBefore: [Int64]
     /// Seconds before a uid is given again.
     public var uidQuarantine: Int64
     /// Seconds between two scans for files of ended sessions; 0 for none.
@@ -36,6 +38,7 @@ public struct AgentConfiguration: Equatable, Sendable {
         let homesBudget = reader.read(Keys.homesBudget)
         let maxSessions = reader.read(Keys.maxSessions)
         let maxDuration = reader.read(Keys.maxDuration)
+        let warnBefore = reader.read(Keys.warnBefore)
         let uidQuarantine = reader.read(Keys.uidQuarantine)
         let residueScanInterval = reader.read(Keys.residueScanInterval)
         let skeleton = reader.read(Keys.skeleton)
@@ -47,12 +50,12 @@ public struct AgentConfiguration: Equatable, Sendable {
         }
         try reader.finish()
         guard let skew, let admissionLifetime, let homeSize, let homesBudget, let maxSessions, let maxDuration,
-            let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
+            let warnBefore, let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
             let level = LogLevel(rawValue: logLevel)
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         return AgentConfiguration(
             skew: skew, admissionLifetime: admissionLifetime, homeSizeMiB: homeSize, homesBudgetMiB: homesBudget,
-            maxSessions: maxSessions, maxDuration: maxDuration, uidQuarantine: uidQuarantine,
+            maxSessions: maxSessions, maxDuration: maxDuration, warnBefore: warnBefore, uidQuarantine: uidQuarantine,
             residueScanInterval: residueScanInterval, skeleton: skeleton,
             controlGroup: controlGroup, logLevel: level)
     }
@@ -74,6 +77,9 @@ public struct AgentConfiguration: Equatable, Sendable {
         static let maxDuration = Key.integer(
             "max_duration", 60...604_800, "seconds", fallback: 43_200,
             "Upper bound of every session, whatever role and ticket say.")
+        static let warnBefore = Key.integers(
+            "warn_before", 1...86_400, "seconds", counts: 0...8, fallback: [300, 60],
+            "How long before its deadline, or before it has been idle for too long, a session is told so on its terminals.")
         static let uidQuarantine = Key.integer(
             "uid_quarantine", 0...315_360_000, "seconds", fallback: 7_776_000,
             "How long a uid is not given again after its session: as long as the audit log is kept.")
@@ -91,9 +97,8 @@ public struct AgentConfiguration: Equatable, Sendable {
 
         static let all = [
             skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
-            maxSessions.description, maxDuration.description, uidQuarantine.description,
-            residueScanInterval.description,
-            skeleton.description,
+            maxSessions.description, maxDuration.description, warnBefore.description, uidQuarantine.description,
+            residueScanInterval.description, skeleton.description,
             controlGroup.description, logLevel.description,
         ]
     }

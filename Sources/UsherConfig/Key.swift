@@ -81,6 +81,35 @@ extension Key where Value == Int64? {
     }
 }
 
+extension Key where Value == [Int64] {
+    /// A list of numbers that differ from each other.
+    static func integers(
+        _ name: String, _ range: ClosedRange<Int64>, _ unit: String, counts: ClosedRange<Int>, fallback: [Int64],
+        _ summary: String
+    ) -> Key {
+        let one = Key<Int64>.integer(name, range, unit, summary)
+        let form = "list of \(counts.lowerBound) to \(counts.upperBound): \(one.form)"
+        return Key(name, form, fallback: Fallback(value: fallback, text: "\(fallback)"), summary) {
+            node throws(ValueProblem) in
+            guard case .array(let nodes) = node else { throw ValueProblem("is \(node.kind), not a list") }
+            guard counts.contains(nodes.count) else {
+                throw ValueProblem("has \(nodes.count) elements, not \(counts.lowerBound) to \(counts.upperBound)")
+            }
+            var values: [Int64] = []
+            for (index, node) in nodes.enumerated() {
+                do throws(ValueProblem) {
+                    let value = try one.convert(node)
+                    guard !values.contains(value) else { throw ValueProblem("repeats \(value)") }
+                    values.append(value)
+                } catch {
+                    throw ValueProblem("element \(index + 1) \(error.message)", part: String(index))
+                }
+            }
+            return values
+        }
+    }
+}
+
 extension Key where Value == Bool {
     static func flag(_ name: String, fallback: Bool, _ summary: String) -> Key {
         Key(name, "boolean", fallback: Fallback(value: fallback, text: String(fallback)), summary) {

@@ -14,6 +14,7 @@ public struct RoleFile: Equatable, Sendable {
         let groups = reader.read(Keys.groups)
         let maxDuration = reader.read(Keys.maxDuration)
         let idleTimeout = reader.read(Keys.idleTimeout)
+        let idleCounts = reader.read(Keys.idleCounts)
         let services = reader.read(Keys.services)
         let require = reader.read(Keys.require)
         let privileged = reader.read(Keys.privileged)
@@ -33,12 +34,12 @@ public struct RoleFile: Equatable, Sendable {
             }
         }
         try reader.finish()
-        guard let name, let accounts, let groups, let maxDuration, let idleTimeout, let services, let require,
-            let privileged, let shell
+        guard let name, let accounts, let groups, let maxDuration, let idleTimeout, let idleCounts, let services,
+            let require, let privileged, let shell
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         let role = Role(
             name: name, accounts: accounts.map { AccountSelector($0) }, groups: groups, maxDuration: maxDuration,
-            idleTimeout: idleTimeout, services: services,
+            idleTimeout: idleTimeout, idleCounts: IdleCounts(rawValue: idleCounts) ?? .input, services: services,
             require: Set(require.compactMap { Requirement(rawValue: $0) }), privileged: privileged, shell: shell)
         return RoleFile(role: role, source: reader.source)
     }
@@ -58,6 +59,11 @@ public struct RoleFile: Equatable, Sendable {
         static let idleTimeout = Key<Int64?>.optionalInteger(
             "idle_timeout", 1...604_800, "seconds", absent: "no limit",
             "Time without activity after which the session ends; a ticket can only shorten it.")
+        static let idleCounts = Key.text(
+            "idle_counts", .choice(IdleCounts.allCases.map(\.rawValue)), fallback: IdleCounts.input.rawValue,
+            "What is activity: `input`, what is typed on the session's terminals, or `io`, also what its processes do: "
+                + "a tenth of a processor or 16 KiB a second, and output alone three times in a row. A session without a "
+                + "terminal is judged by its processes in any case.")
         static let services = Key.list(
             "services", of: .accountName, counts: 1...16, fallback: ["sshd"], "PAM services that the role is for.")
         static let require = Key.list(
@@ -71,7 +77,7 @@ public struct RoleFile: Equatable, Sendable {
 
         static let all = [
             name.description, accounts.description, groups.description, maxDuration.description,
-            idleTimeout.description, services.description, require.description, privileged.description,
+            idleTimeout.description, idleCounts.description, services.description, require.description, privileged.description,
             shell.description,
         ]
     }

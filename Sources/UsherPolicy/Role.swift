@@ -23,6 +23,14 @@ public enum Requirement: String, CaseIterable, Sendable {
     case approval, change, source, key
 }
 
+/// What keeps a session from being idle.
+public enum IdleCounts: String, CaseIterable, Sendable {
+    /// What is typed on its terminals.
+    case input
+    /// That, and what its processes do.
+    case io
+}
+
 /// An entitlement set that the host defines and a ticket names.
 public struct Role: Equatable, Sendable {
     public var name: String
@@ -33,6 +41,7 @@ public struct Role: Equatable, Sendable {
     public var maxDuration: Int64
     /// Seconds without activity after which the session ends; nil for no limit.
     public var idleTimeout: Int64?
+    public var idleCounts: IdleCounts
     /// PAM services through which the role can be used.
     public var services: [String]
     public var require: Set<Requirement>
@@ -43,14 +52,15 @@ public struct Role: Equatable, Sendable {
 
     public init(
         name: String, accounts: [AccountSelector] = [.ephemeral], groups: [String] = [], maxDuration: Int64,
-        idleTimeout: Int64? = nil, services: [String] = ["sshd"], require: Set<Requirement> = [],
-        privileged: Bool = false, shell: String = "/bin/bash"
+        idleTimeout: Int64? = nil, idleCounts: IdleCounts = .input, services: [String] = ["sshd"],
+        require: Set<Requirement> = [], privileged: Bool = false, shell: String = "/bin/bash"
     ) {
         self.name = name
         self.accounts = accounts
         self.groups = groups
         self.maxDuration = maxDuration
         self.idleTimeout = idleTimeout
+        self.idleCounts = idleCounts
         self.services = services
         self.require = require
         self.privileged = privileged

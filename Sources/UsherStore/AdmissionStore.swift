@@ -114,8 +114,8 @@ extension Store {
             sql: """
                 INSERT INTO admission (handle, state, boot_id, login_pid, login_start, account, kind, uid, service,
                     terminal, remote_host, issuer, key_id, ticket, expires_at, subject, actor, owner, role, approval,
-                    change, max_duration, idle_limit, shell, groups, admitted_at, admitted_boot)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    change, max_duration, idle_limit, idle_counts, shell, groups, admitted_at, admitted_boot)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         let ticket = admission.ticket
         try statement.execute(arguments: [
@@ -123,8 +123,8 @@ extension Store {
             Int64(bitPattern: admission.login.startTime), admission.account, admission.kind.rawValue, admission.uid,
             admission.service, admission.terminal, admission.remoteHost, ticket.issuer, ticket.keyID, ticket.ticketID,
             ticket.expiresAt, ticket.subject, ticket.actor, ticket.owner, ticket.role, ticket.approval, ticket.change,
-            admission.maxDuration, admission.idleLimit, admission.shell, admission.groups.joined(separator: ","),
-            admission.admittedAt, admission.admittedBoot,
+            admission.maxDuration, admission.idleLimit, admission.idleCounts.rawValue, admission.shell,
+            admission.groups.joined(separator: ","), admission.admittedAt, admission.admittedBoot,
         ])
     }
 }
@@ -133,6 +133,9 @@ extension Admission {
     init(row: Row) throws {
         guard let state = AdmissionState(rawValue: row["state"]), let kind = AccountKind(rawValue: row["kind"]) else {
             throw StoreError.unavailable("an admission's state or kind is unknown")
+        }
+        guard let idleCounts = IdleCounts(rawValue: row["idle_counts"]) else {
+            throw StoreError.unavailable("what counts as idle is unknown")
         }
         let groups: String = row["groups"]
         self.init(
@@ -144,7 +147,8 @@ extension Admission {
                 issuer: row["issuer"], keyID: row["key_id"], ticketID: row["ticket"], expiresAt: row["expires_at"],
                 subject: row["subject"], actor: row["actor"], owner: row["owner"], role: row["role"],
                 approval: row["approval"], change: row["change"]),
-            maxDuration: row["max_duration"], idleLimit: row["idle_limit"], shell: row["shell"],
+            maxDuration: row["max_duration"], idleLimit: row["idle_limit"], idleCounts: idleCounts,
+            shell: row["shell"],
             groups: groups.isEmpty ? [] : groups.split(separator: ",").map(String.init),
             admittedAt: row["admitted_at"], admittedBoot: row["admitted_boot"])
     }

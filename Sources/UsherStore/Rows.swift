@@ -45,6 +45,14 @@ public enum AccountKind: String, Sendable {
     case ephemeral, existing
 }
 
+/// What keeps a session from being idle.
+public enum IdleCounts: String, Sendable {
+    /// What is typed on its terminals.
+    case input
+    /// That, and what its processes do.
+    case io
+}
+
 public enum AdmissionState: String, Sendable {
     case waiting, used, lapsed
 }
@@ -66,6 +74,7 @@ public struct Admission: Sendable, Equatable {
     /// Seconds.
     public var maxDuration: Int64
     public var idleLimit: Int64?
+    public var idleCounts: IdleCounts
     public var shell: String
     public var groups: [String]
     /// Seconds since 1970.
@@ -76,7 +85,8 @@ public struct Admission: Sendable, Equatable {
     public init(
         handle: String, state: AdmissionState, bootID: String, login: ProcessKey, account: String, kind: AccountKind,
         uid: UInt32, service: String, terminal: String?, remoteHost: String?, ticket: TicketFacts, maxDuration: Int64,
-        idleLimit: Int64?, shell: String, groups: [String], admittedAt: Int64, admittedBoot: Int64
+        idleLimit: Int64?, idleCounts: IdleCounts = .input, shell: String, groups: [String], admittedAt: Int64,
+        admittedBoot: Int64
     ) {
         self.handle = handle
         self.state = state
@@ -91,6 +101,7 @@ public struct Admission: Sendable, Equatable {
         self.ticket = ticket
         self.maxDuration = maxDuration
         self.idleLimit = idleLimit
+        self.idleCounts = idleCounts
         self.shell = shell
         self.groups = groups
         self.admittedAt = admittedAt
@@ -145,6 +156,27 @@ public struct Session: Sendable, Equatable {
         self.endedAt = endedAt
         self.closedAt = closedAt
         self.leftCount = leftCount
+    }
+}
+
+/// An administrator moved the end of a session.
+public struct SessionExtension: Sendable, Equatable {
+    /// Seconds since 1970.
+    public var at: Int64
+    /// Who: the caller's uid and pid in words.
+    public var by: String
+    public var reason: String
+    /// By how much.
+    public var seconds: Int64
+    /// The end that it gave the session, seconds since 1970.
+    public var endsAt: Int64
+
+    public init(at: Int64, by: String, reason: String, seconds: Int64, endsAt: Int64) {
+        self.at = at
+        self.by = by
+        self.reason = reason
+        self.seconds = seconds
+        self.endsAt = endsAt
     }
 }
 

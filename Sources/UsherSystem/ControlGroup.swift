@@ -16,6 +16,11 @@ public struct ControlGroup: Sendable, Equatable {
         self.path = root + membership
     }
 
+    private init(membership: String, path: String) {
+        self.membership = membership
+        self.path = path
+    }
+
     /// Makes `usher/NAME` in the hierarchy mounted at `root`; an existing one is taken over. Only where no systemd
     /// runs: there it alone writes the tree.
     public static func create(_ name: String, root: String) throws(SystemError) -> ControlGroup {
@@ -98,6 +103,17 @@ public struct ControlGroup: Sendable, Equatable {
             let bytes = try Files.readKernelFile("\(path)/cgroup.procs", limit: 16 << 20)
             pids = bytes.split(separator: UInt8(ascii: "\n")).compactMap { line in
                 Int32(String(decoding: line, as: UTF8.self))
+            }
+        }
+        return pids
+    }
+
+    /// The processes in the group and in all groups below it.
+    public func processesInTree() throws(SystemError) -> [Int32] {
+        var pids = try processes()
+        try unlessGone { () throws(SystemError) in
+            for name in try Files.list(path) where try Files.status("\(path)/\(name)")?.kind == .directory {
+                pids += try ControlGroup(membership: "\(membership)/\(name)", path: "\(path)/\(name)").processesInTree()
             }
         }
         return pids

@@ -10,6 +10,8 @@ enum ProcessParser {
         else { return nil }
         // Fields count from 1; the state, right behind the name, is the third.
         var parent: UInt64?
+        var terminal: UInt64 = 0
+        var processorTicks: UInt64 = 0
         var flags: UInt64?
         var threads: UInt64?
         var startTime: UInt64?
@@ -23,6 +25,9 @@ enum ProcessParser {
             }
             switch field {
             case 4: parent = number(bytes, start..<position)
+            // Written as a signed number, and 0 without a terminal.
+            case 7: terminal = number(bytes, start..<position) ?? 0
+            case 14...17: processorTicks &+= number(bytes, start..<position) ?? 0
             case 9: flags = number(bytes, start..<position)
             case 20: threads = number(bytes, start..<position)
             case 22: startTime = number(bytes, start..<position)
@@ -37,7 +42,27 @@ enum ProcessParser {
         for index in (open + 1)..<close { command.append(bytes[index]) }
         return ProcessStat(
             identity: ProcessIdentity(pid: pid, startTime: startTime), command: command, state: bytes[close + 2],
-            parent: Int32(parent), threads: Int(clamping: threads), isKernelThread: flags & kernelThreadFlag != 0)
+            parent: Int32(parent), threads: Int(clamping: threads), isKernelThread: flags & kernelThreadFlag != 0,
+            terminal: DeviceNumber(processField: terminal), processorTicks: processorTicks)
+    }
+
+    /// /proc/PID/io, the two counters that work leaves; see `ProcessUse`.
+    static func transfers(_ bytes: Span<UInt8>) -> (written: UInt64, readFromStorage: UInt64)? {
+        guard let written = value(of: "wchar:", in: bytes).flatMap({ single(bytes, $0) }),
+            let read = value(of: "read_bytes:", in: bytes).flatMap({ single(bytes, $0) })
+        else { return nil }
+        return (written, read)
+    }
+
+    /// The line `tty-index:` of a terminal master's /proc/PID/fdinfo/FD (Linux 4.14); nil for any other descriptor.
+    static func terminalIndex(_ bytes: Span<UInt8>) -> UInt32? {
+        guard let index = value(of: "tty-index:", in: bytes).flatMap({ single(bytes, $0) }) else { return nil }
+        return index < 1 << 20 ? UInt32(index) : nil
+    }
+
+    private static func single(_ bytes: Span<UInt8>, _ range: Range<Int>) -> UInt64? {
+        var position = range.lowerBound
+        return word(bytes, from: &position, end: range.upperBound).flatMap { number(bytes, $0) }
     }
 
     /// /proc/PID/status.

@@ -38,6 +38,10 @@ public struct ProcessStat: Sendable, Equatable {
     public var parent: Int32
     public var threads: Int
     public var isKernelThread: Bool
+    /// Its controlling terminal; nil when it has none.
+    public var terminal: DeviceNumber?
+    /// Processor time of it and of the children it has waited for, in clock ticks (1/100 s).
+    public var processorTicks: UInt64
 
     /// Nothing of it runs any more. A leader that has ended before its other threads shows state Z too, and is
     /// alive.
@@ -90,6 +94,13 @@ public enum Processes {
     /// The login uid (`auid`) of a process; nil when it has none.
     public static func loginUID(_ pid: Int32) throws(SystemError) -> UInt32? {
         try auditNumber(pid, "loginuid")
+    }
+
+    /// Bytes written, and bytes read from storage, since the process began; see `ProcessUse`.
+    static func transfers(_ pid: Int32) throws(SystemError) -> (written: UInt64, readFromStorage: UInt64) {
+        let bytes = try read(pid, "io", limit: 1024)
+        guard let transfers = ProcessParser.transfers(bytes.span) else { throw unreadable(pid, "io") }
+        return transfers
     }
 
     /// The path of the executable, with ` (deleted)` behind it when the file is gone.

@@ -62,6 +62,19 @@ public enum SystemdScope {
         try run("stop the user manager of \(uid)", systemctl, ["stop", "user@\(uid).service"], deadline)
     }
 
+    /// Runs a program as a transient service of its own, outside the caller's control group, which systemd clears when
+    /// the caller ends. It is started again when it fails, and leaves nothing behind when it ends.
+    public static func startService(
+        _ unit: String, description: String, _ command: [String], deadline: Deadline
+    ) throws(SystemError) {
+        try run(
+            "start \(unit)", "/usr/bin/systemd-run",
+            [
+                "--quiet", "--no-ask-password", "--collect", "--unit=\(unit)", "--description=\(description)",
+                "--property=Restart=on-failure", "--property=RestartSec=1", "--",
+            ] + command, deadline)
+    }
+
     private static func run(
         _ stage: String, _ program: String, _ arguments: [String], _ deadline: Deadline
     ) throws(SystemError) {

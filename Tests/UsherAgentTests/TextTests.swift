@@ -26,9 +26,9 @@ func sampleSession() -> Session {
     }
 
     @Test func anAdministratorsWordsCannotForgeFieldsOfTheRecord() {
-        let cause = EndCause(reason: "done' res=success acct=\"root\"", by: "uid 0 (pid 5)")
+        let cause = EndCause.administrator(reason: "done' res=success acct=\"root\"", uid: 0, pid: 5)
         let text = SessionTexts.accountEnd(sampleSession(), cause: cause)
-        #expect(text.hasSuffix(" reason=done__res_success_acct__root_ by=uid_0__pid_5_"))
+        #expect(text.hasSuffix(" reason=operator:_done__res_success_acct__root_ by=uid_0__pid_5_"))
         #expect(text.components(separatedBy: "res=").count == 1)
     }
 

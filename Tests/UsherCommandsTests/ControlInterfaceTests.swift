@@ -110,6 +110,8 @@ struct VarlinkFields {
         case "string": .text("text")
         case "int": .integer(7)
         case "bool": .boolean(false)
+        case "[]Extension":
+            .array([.object(JSONObject(try VarlinkFields.read("type Extension").map { ($0.name, $0.sample) }))])
         case "[]string": .texts(["one", "two"])
         case "[]Finding":
             .array([.record(["kind": .text("file"), "what": .text("/srv/x"), "count": .integer(1)])])

@@ -152,6 +152,34 @@ func receipt(_ session: String, number: Int64 = 0, at: Int64, left: Int64 = 0) -
         }
     }
 
+    @Test func anExtensionMovesTheEndOfALiveSessionAndSaysWho() async throws {
+        try await withStore { store, _ in
+            var row = admission(1)
+            row.idleCounts = .io
+            try await store.admit(row, now: 1_000_000, tolerance: 30, quarantine: 100)
+            let before = session(1, row)
+            try await store.open(before)
+            let first = SessionExtension(
+                at: 5, by: "uid 0 (pid 9)", reason: "CHG-1 takes longer", seconds: 60, endsAt: before.endsAt + 60)
+            let end = before.endsBoot + 60_000_000_000
+            try await store.extend(id: "s-1", from: before.endsBoot, to: end, first)
+            // Two administrators at once: the second judged by an end that does not stand any more.
+            let conflict = StoreError.conflict("the session is not open, or its end was moved meanwhile")
+            await #expect(throws: conflict) {
+                try await store.extend(id: "s-1", from: before.endsBoot, to: end + 1, first)
+            }
+            var expected = before
+            expected.admission.state = .used
+            (expected.endsBoot, expected.endsAt) = (end, first.endsAt)
+            #expect(try store.session(id: "s-1") == expected)
+            #expect(try store.extensions(of: "s-1") == [first])
+            try await store.beginClosing(id: "s-1", reason: "deadline", by: "agent")
+            await #expect(throws: conflict) { try await store.extend(id: "s-1", from: end, to: end + 1, first) }
+            #expect(try store.extensions(of: "s-1") == [first])
+            #expect(try store.extensions(of: "s-2").isEmpty)
+        }
+    }
+
     @Test func aRefusalIsFoundByItsReference() async throws {
         try await withStore { store, _ in
             let refusal = RefusalRecord(

@@ -32,6 +32,10 @@ int usher_audit_write(int descriptor, int type, const char *text, int success);
 int usher_spawn(pid_t *pid, const char *program, char *const arguments[], char *const environment[], int output,
                 int error_output);
 
+// posix_spawn of a program that is to outlive its starter: a session of its own, no descriptors but 0 and 1 (/dev/null)
+// and 2 (inherited), default signals, an empty signal mask. Returns an error number, 0 on success.
+int usher_spawn_resident(pid_t *pid, const char *program, char *const arguments[], char *const environment[]);
+
 // pipe2(2) with O_CLOEXEC.
 int usher_pipe(int ends[2]);
 

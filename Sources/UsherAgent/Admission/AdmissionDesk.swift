@@ -117,7 +117,8 @@ struct AdmissionDesk: Sendable {
                 login: try ProcessKey.login(of: peer.process, service: login.service), account: login.user,
                 kind: kind, uid: uid, service: login.service, terminal: login.terminal,
                 remoteHost: login.remoteHost, ticket: TicketFacts(claims, role: grant.role.name),
-                maxDuration: grant.duration, idleLimit: grant.idleTimeout, shell: grant.role.shell,
+                maxDuration: grant.duration, idleLimit: grant.idleTimeout,
+                idleCounts: UsherStore.IdleCounts(grant.role.idleCounts), shell: grant.role.shell,
                 groups: kind == .ephemeral ? grant.role.groups : [], admittedAt: now,
                 admittedBoot: SystemClock.boottimeNanoseconds())
         } catch {
@@ -224,5 +225,14 @@ extension TicketFacts {
             issuer: claims.issuer, keyID: claims.keyID, ticketID: claims.ticketID, expiresAt: claims.expiresAt,
             subject: claims.subject ?? "", actor: claims.actor, owner: claims.owner, role: role,
             approval: claims.approval, change: claims.change)
+    }
+}
+
+extension UsherStore.IdleCounts {
+    init(_ role: UsherPolicy.IdleCounts) {
+        switch role {
+        case .input: self = .input
+        case .io: self = .io
+        }
     }
 }

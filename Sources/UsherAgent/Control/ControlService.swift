@@ -36,6 +36,7 @@ struct ControlService: VarlinkService {
             case "io.usher.Control.ShowSession": return try showSession(parameters, peer)
             case "io.usher.Control.EndSession": return try await endSession(parameters, peer)
             case "io.usher.Control.GetReceipt": return try getReceipt(parameters, peer)
+            case "io.usher.Control.ExtendSession": return try await extendSession(parameters, peer)
             case "io.usher.Control.ExplainRefusal": return try await explainRefusal(parameters, peer)
             case "io.usher.Control.InspectTicket": return try inspectTicket(parameters, peer)
             case "io.usher.Control.ListResidue": return try listResidue(parameters, peer)
@@ -96,7 +97,7 @@ struct ControlService: VarlinkService {
         let id = try parameters.string("id")
         try parameters.finish()
         try require(.session(id: id, changes: false), peer)
-        return .ok(["session": Self.value(try find(id))])
+        return .ok(["session": Self.value(try find(id), extensions: try sessions.store.extensions(of: id))])
     }
 
     private func endSession(_ parameters: Parameters, _ peer: Peer) async throws -> VarlinkReply {
@@ -128,6 +129,25 @@ struct ControlService: VarlinkService {
             throw NotFound(what: "a receipt of session \(id): it is \(session.state.rawValue)")
         }
         return .ok(["records": .array(records.map { .text($0.text) })])
+    }
+
+    private func extendSession(_ parameters: Parameters, _ peer: Peer) async throws -> VarlinkReply {
+        var parameters = parameters
+        let id = try parameters.string("id")
+        let seconds = try parameters.optionalInteger("seconds") ?? 0
+        let reason = try parameters.reason()
+        try parameters.finish()
+        guard (1...604_800).contains(seconds) else { throw ParameterError(name: "seconds") }
+        // Not the session's own business: `change` is nothing that a caller inside one may.
+        try require(.change, peer)
+        guard try find(id).state != .closed else { throw NotFound(what: "live session \(id): it is closed") }
+        do {
+            let session = try await sessions.extend(id: id, by: seconds, reason: reason, peer: peer)
+            return .ok(["session": Self.value(session, extensions: try sessions.store.extensions(of: id))])
+        } catch let refusal as SessionManager.ExtensionRefusal {
+            return .failure(
+                "io.usher.Control.Failed", ["stage": .text("extend"), "reason": .text(refusal.reason)])
+        }
     }
 
     private func find(_ id: String) throws -> Session {

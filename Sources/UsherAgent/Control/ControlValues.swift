@@ -4,7 +4,8 @@ internal import UsherWire
 
 /// Rows as the types of io.usher.Control.
 extension ControlService {
-    static func value(_ session: Session) -> JSONValue {
+    /// - Parameter extensions: of the session, in answers about it alone.
+    static func value(_ session: Session, extensions: [SessionExtension] = []) -> JSONValue {
         let admission = session.admission
         let ticket = admission.ticket
         return .object(
@@ -18,9 +19,21 @@ extension ControlService {
                 "terminal": .text(admission.terminal), "remoteHost": .text(admission.remoteHost),
                 "leader": .number(session.leader.pid), "auditSession": .number(session.auditSession),
                 "openedAt": .number(session.openedAt), "endsAt": .number(session.endsAt),
-                "idleLimit": .number(admission.idleLimit), "closedAt": .number(session.closedAt),
+                "idleLimit": .number(admission.idleLimit),
+                "idleCounts": admission.idleLimit.map { _ in .text(admission.idleCounts.rawValue) },
+                "extensions": extensions.isEmpty ? nil : .array(extensions.map { value($0) }),
+                "closedAt": .number(session.closedAt),
                 "endReason": .text(session.endReason), "endedBy": .text(session.endedBy),
                 "endedAt": .number(session.endedAt), "left": .number(session.leftCount),
+            ]))
+    }
+
+    private static func value(_ extension: SessionExtension) -> JSONValue {
+        let it = `extension`
+        return .object(
+            JSONObject([
+                "at": .number(it.at), "by": .text(it.by), "reason": .text(it.reason),
+                "seconds": .number(it.seconds), "endsAt": .number(it.endsAt),
             ]))
     }
 
@@ -31,6 +44,7 @@ extension ControlService {
                 "groups": list(role.groups),
                 "services": list(role.services), "require": list(role.require.map(\.rawValue).sorted()),
                 "maxDuration": .number(role.maxDuration), "idleTimeout": .number(role.idleTimeout),
+                "idleCounts": .text(role.idleCounts.rawValue),
                 "shell": .text(role.shell), "privileged": .boolean(role.privileged),
             ]))
     }

@@ -7,7 +7,7 @@ struct SessionCgroups: Sendable {
     private static let patience = 4000
 
     private let root: String
-    private let hasSystemd: Bool
+    let hasSystemd: Bool
 
     /// Finds the cgroup v2 hierarchy and who writes it.
     init() throws(SystemError) {
@@ -16,16 +16,17 @@ struct SessionCgroups: Sendable {
     }
 
     /// A function of the session's id, so that a restart knows it too.
-    func group(of session: Session) -> ControlGroup {
+    func group(of session: Session) -> ControlGroup { group(ofSession: session.id) }
+
+    func group(ofSession id: String) -> ControlGroup {
         let membership =
-            hasSystemd
-            ? "/usher.slice/\(SystemdScope.unitName(session.id))" : "/\(ControlGroup.parentName)/\(session.id)"
+            hasSystemd ? "/usher.slice/\(SystemdScope.unitName(id))" : "/\(ControlGroup.parentName)/\(id)"
         return ControlGroup(membership: membership, root: root)
     }
 
     /// Moves a process, and what it starts from now on, into the session's cgroup.
     ///
-    /// - Parameter remaining: seconds until the session must end, which systemd enforces by itself.
+    /// - Parameter remaining: seconds until the session must end at the latest, which systemd enforces by itself.
     func enter(_ session: Session, pid: Int32, remaining: Int64) throws(SystemError) {
         guard hasSystemd else { return try ControlGroup.create(session.id, root: root).attach(pid) }
         let group = try SystemdScope.start(

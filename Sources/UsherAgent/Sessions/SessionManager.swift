@@ -15,6 +15,10 @@ final class SessionManager: Sendable {
     /// logind has started the user's manager, 8 s on a slow machine and up to 120 s by its own limit.
     static let entryPatience: Int64 = 60_000_000_000
 
+    /// Well below TimeoutStopSec of usherd.service, after which systemd kills the agent.
+    static let shutdownPatience: Duration = .seconds(15)
+
+    let policy: CurrentPolicy
     let store: Store
     let registry: Registry
     let accounts: Accounts
@@ -26,9 +30,10 @@ final class SessionManager: Sendable {
     let logger: Logger
 
     init(
-        store: Store, registry: Registry, accounts: Accounts, audit: Audit, cgroups: SessionCgroups,
+        policy: CurrentPolicy, store: Store, registry: Registry, accounts: Accounts, audit: Audit, cgroups: SessionCgroups,
         teardown: Teardown, watcher: ProcessWatcher, threads: NIOThreadPool, logger: Logger
     ) {
+        self.policy = policy
         self.store = store
         self.registry = registry
         self.accounts = accounts
@@ -163,7 +168,7 @@ final class SessionManager: Sendable {
             guard try Processes.stat(peer.process.pid).parent == live.session.leader.pid else {
                 throw Denial(.internalError, "process \(peer.process.pid) is no child of the leader of session \(id)")
             }
-            let remaining = (live.session.endsBoot - SystemClock.boottimeNanoseconds()) / 1_000_000_000
+            let remaining = (longestEnd(live.session) - SystemClock.boottimeNanoseconds()) / 1_000_000_000
             let cgroups = cgroups
             try await threads.runIfActive {
                 try cgroups.enter(live.session, pid: peer.process.pid, remaining: max(1, remaining))
@@ -264,8 +269,25 @@ final class SessionManager: Sendable {
                 await lapse(handle: admission.handle, "no session was opened in time")
             }
         }
-        for live in registry.sessions() where !live.isClosing {
-            if let cause = overdue(live, now) { await end(id: live.id, cause) }
+        // Together: they share commits, and none waits for another's.
+        await withDiscardingTaskGroup { group in
+            for live in registry.sessions() where !live.isClosing {
+                guard let cause = overdue(live, now) else { continue }
+                group.addTask { await self.end(id: live.id, cause) }
+            }
+        }
+    }
+
+    /// Ends everything, and waits for the teardowns as long as a host that goes down can.
+    func endAll(_ cause: EndCause) async {
+        await withDiscardingTaskGroup { group in
+            for live in registry.sessions() where !live.isClosing {
+                group.addTask { await self.end(id: live.id, cause) }
+            }
+        }
+        let end = ContinuousClock.now + Self.shutdownPatience
+        while registry.sessionCount > 0, ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
         }
     }
 

@@ -21,6 +21,16 @@ enum SessionTexts {
         account("usher-account-begin", session, [])
     }
 
+    /// The agent's own record when an administrator moves the end of a session.
+    static func extended(_ session: Session, _ extension: SessionExtension) -> String {
+        fields([
+            ("op", "usher-session-extend"), ("acct", "\"\(session.admission.account)\""),
+            ("id", "\(session.admission.uid)"), ("session", session.id), ("subject", session.admission.ticket.subject),
+            ("role", session.admission.ticket.role), ("seconds", "\(`extension`.seconds)"),
+            ("ends", "\(`extension`.endsAt)"), ("reason", word(`extension`.reason)), ("by", word(`extension`.by)),
+        ])
+    }
+
     /// The agent's own record when nothing of the account is left.
     static func accountEnd(_ session: Session, cause: EndCause) -> String {
         account("usher-account-end", session, [("reason", word(cause.reason)), ("by", word(cause.by))])
@@ -41,6 +51,30 @@ enum SessionTexts {
         second.append("commands are recorded")
         lines.append("Usher: " + second.joined(separator: ", "))
         return lines.joined(separator: "\n")
+    }
+
+    /// On the session's terminals, some time before its deadline.
+    static func deadlineWarning(_ session: Session, seconds: Int64) -> String {
+        "Usher: session \(session.id) ends in \(length(seconds)), at \(CivilTime.utc(session.endsAt)): "
+            + "its time is over then. Save your work."
+    }
+
+    /// On the session's terminals, some time before it is idle for too long.
+    static func idleWarning(_ session: Session, seconds: Int64) -> String {
+        let limit = session.admission.idleLimit ?? 0
+        let what = session.admission.idleCounts == .input ? "nothing was typed" : "nothing was done"
+        return "Usher: session \(session.id) ends in \(length(seconds)): \(what) for \(length(limit - seconds)). "
+            + "Press a key to keep it."
+    }
+
+    /// On the session's terminals, when an administrator has moved its end.
+    static func extensionNotice(_ session: Session, by seconds: Int64) -> String {
+        "Usher: session \(session.id) now ends at \(CivilTime.utc(session.endsAt)): extended by \(length(seconds))."
+    }
+
+    /// `5 min`, `90 s`.
+    private static func length(_ seconds: Int64) -> String {
+        seconds >= 60 && seconds % 60 == 0 ? "\(seconds / 60) min" : "\(seconds) s"
     }
 
     private static func account(_ operation: String, _ session: Session, _ more: [(String, String?)]) -> String {

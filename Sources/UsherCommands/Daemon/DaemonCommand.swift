@@ -23,7 +23,18 @@ struct Usherd: ServiceVerb {
     @Flag(help: "Check the configuration, trust entries and roles, say what is wrong, and start nothing.")
     var check = false
 
+    func validate() throws {
+        guard watchdog == nil || !check else { throw ValidationError("--check and --watchdog exclude each other") }
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            "Only end sessions that this agent leaves past their deadline; the agent starts this itself.",
+            valueName: "pid:start"))
+    var watchdog: String?
+
     func perform(_ console: Console) async throws {
+        if let watchdog { return try Watchdog.run(agent: watchdog) }
         guard check else { return try await Agent.run(configurationPath: config) }
         let report = HostFilesReport(configurationPath: config)
         DiagnosticReport.show(report.diagnostics, console)

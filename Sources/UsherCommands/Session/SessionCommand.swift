@@ -5,4 +5,6 @@ struct SessionCommand: Noun {
         commandName: "session",
         abstract: "See and end sessions, and show what their ends removed.",
         subcommands: [SessionList.self, SessionShow.self, SessionEnd.self, SessionReceipt.self])
+        abstract: "See, extend and end sessions.",
+        subcommands: [SessionList.self, SessionShow.self, SessionEnd.self, SessionExtend.self])
 }

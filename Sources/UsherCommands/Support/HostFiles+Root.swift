@@ -56,7 +56,8 @@ extension RootOptions {
                     ("groups", .texts(role.groups)), ("services", .texts(role.services)),
                     ("require", .texts(role.require.map(\.rawValue).sorted())),
                     ("maxDuration", .integer(role.maxDuration)),
-                    ("idleTimeout", role.idleTimeout.map { .integer($0) }), ("shell", .text(role.shell)),
+                    ("idleTimeout", role.idleTimeout.map { .integer($0) }),
+                    ("idleCounts", .text(role.idleCounts.rawValue)), ("shell", .text(role.shell)),
                     ("privileged", .boolean(role.privileged)),
                 ]))
         }
