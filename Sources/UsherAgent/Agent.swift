@@ -147,15 +147,14 @@ struct Runtime: Sendable {
                 "sessions": "\(registry.sessionCount)", "roles": "\(policy.now.roles.count)",
                 "trust_entries": "\(policy.now.trust.count)",
             ])
+        let deadlines = try DeadlineKeeper(
+            registry: registry, bootID: bootID, hasSystemd: sessions.cgroups.hasSystemd, logger: logger)
         let services = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(service: Timekeeper(runtime: self)),
                     .init(service: LimitKeeper(sessions: sessions)),
-                    .init(
-                        service: DeadlineKeeper(
-                            registry: registry, bootID: bootID, hasSystemd: sessions.cgroups.hasSystemd,
-                            logger: logger)),
+                    .init(service: deadlines),
                     .init(service: Reloader(runtime: self)),
                     .init(service: ResidueWatch(keeper: residue)),
                 ],
@@ -164,6 +163,7 @@ struct Runtime: Sendable {
         try ServiceManager.notify("STOPPING=1")
         // The sockets still answer: leaders close their sessions meanwhile.
         if HostState.isShuttingDown(logger) { await sessions.endAll(.hostShutdown) }
+        deadlines.finish()
         try await agent.stop()
         try await control.stop()
         try store.close()

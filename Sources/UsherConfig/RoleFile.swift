@@ -62,8 +62,8 @@ public struct RoleFile: Equatable, Sendable {
         static let idleCounts = Key.text(
             "idle_counts", .choice(IdleCounts.allCases.map(\.rawValue)), fallback: IdleCounts.input.rawValue,
             "What is activity: `input`, what is typed on the session's terminals, or `io`, also what its processes do: "
-                + "a tenth of a processor or 16 KiB a second, and output alone three times in a row. A session without a "
-                + "terminal is judged by its processes in any case.")
+                + "a tenth of a processor or 16 KiB a second, and output alone three times in a row. A session without "
+                + "a terminal is judged by its processes in any case.")
         static let services = Key.list(
             "services", of: .accountName, counts: 1...16, fallback: ["sshd"], "PAM services that the role is for.")
         static let require = Key.list(

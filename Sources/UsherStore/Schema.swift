@@ -12,9 +12,8 @@ enum Schema {
         }
         migrator.registerMigration("3 receipts") { database in
             try database.execute(sql: receipts)
-    }
-
-        migrator.registerMigration("3 session limits") { database in
+        }
+        migrator.registerMigration("4 session limits") { database in
             try database.execute(sql: sessionLimits)
         }
         migrator.registerMigration("4 residue") { database in

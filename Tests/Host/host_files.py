@@ -20,11 +20,15 @@ ROLES = {
     "placed": 'require = ["source"]\nmax_duration = 3600\n',
     "bound": 'require = ["key"]\nmax_duration = 3600\n',
     "elsewhere": 'services = ["login"]\nmax_duration = 3600\n',
+    # Idle after the least that a test can wait for: terminals are counted in steps of eight seconds.
+    "watched": "idle_timeout = 4\nmax_duration = 3600\n",
+    "working": 'idle_timeout = 6\nidle_counts = "io"\nmax_duration = 3600\n',
     "untrusted": "max_duration = 3600\n",
     "standing": 'accounts = ["operator1"]\nmax_duration = 3600\n',
     "anyone": 'accounts = ["ephemeral", "operator1", "operator2"]\nmax_duration = 3600\n',
 }
 TRUSTED_ROLES = ["dba", "short", "approved", "placed", "bound", "elsewhere", "standing", "anyone",
+                 "watched", "working",
                  # No file defines it: the broker may sign for it, and the host does not know it.
                  "unknown"]
 TRUSTED_ACCOUNTS = ["ephemeral", "operator1"]

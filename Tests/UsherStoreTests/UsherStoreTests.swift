@@ -173,7 +173,7 @@ func receipt(_ session: String, number: Int64 = 0, at: Int64, left: Int64 = 0) -
             (expected.endsBoot, expected.endsAt) = (end, first.endsAt)
             #expect(try store.session(id: "s-1") == expected)
             #expect(try store.extensions(of: "s-1") == [first])
-            try await store.beginClosing(id: "s-1", reason: "deadline", by: "agent")
+            try await store.beginClosing(id: "s-1", reason: "deadline", by: "agent", at: 7)
             await #expect(throws: conflict) { try await store.extend(id: "s-1", from: end, to: end + 1, first) }
             #expect(try store.extensions(of: "s-1") == [first])
             #expect(try store.extensions(of: "s-2").isEmpty)

@@ -10,18 +10,27 @@ struct DeadlineKeeper: Service, CustomStringConvertible {
     let bootID: String
     let hasSystemd: Bool
     let logger: Logger
+    private let agent: ProcessIdentity
     let description = "deadline keeper"
 
-    func run() async throws {
-        let agent = try ProcessIdentity.current(CurrentProcess.pid)
+    /// Makes the directory, and clears what a watchdog left for an agent that has read it.
+    init(registry: Registry, bootID: String, hasSystemd: Bool, logger: Logger) throws(SystemError) {
+        self.registry = registry
+        self.bootID = bootID
+        self.hasSystemd = hasSystemd
+        self.logger = logger
+        agent = try ProcessIdentity.current(CurrentProcess.pid)
         try Files.makeDirectory(DeadlineList.directory, mode: 0o700)
         for left in try Files.list(DeadlineList.directory) where left.hasPrefix("ended.") {
             try Files.remove("\(DeadlineList.directory)/\(left)")
         }
+    }
+
+    func run() async throws {
         await cancelWhenGracefulShutdown {
             var isStarted = false
             var child: Int32?
-            var written: DeadlineList?
+            var written: [SessionDeadline]?
             while !Task.isCancelled {
                 do throws(SystemError) {
                     if let pid = child, ResidentProcess.hasEnded(pid) {
@@ -29,14 +38,13 @@ struct DeadlineKeeper: Service, CustomStringConvertible {
                         isStarted = false
                     }
                     if !isStarted {
-                        child = try start(for: agent)
+                        child = try start()
                         isStarted = true
                     }
-                    let list = DeadlineList(
-                        bootID: bootID, agent: agent, sessions: registry.sessions().map { SessionDeadline($0.session) })
-                    if list != written {
-                        try Files.writeAtomically(DeadlineList.path, Array(list.text.utf8), mode: 0o600)
-                        written = list
+                    let deadlines = deadlines()
+                    if deadlines != written {
+                        try write(deadlines)
+                        written = deadlines
                     }
                 } catch {
                     logger.error("no second hand on the deadlines", metadata: ["reason": "\(error)"])
@@ -47,8 +55,26 @@ struct DeadlineKeeper: Service, CustomStringConvertible {
         }
     }
 
+    /// What the agent leaves to the watchdog when it stops.
+    func finish() {
+        do throws(SystemError) {
+            try write(deadlines())
+        } catch {
+            logger.error("the watchdog is not told the last deadlines", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func deadlines() -> [SessionDeadline] {
+        registry.sessions().map { SessionDeadline($0.session) }
+    }
+
+    private func write(_ deadlines: [SessionDeadline]) throws(SystemError) {
+        let list = DeadlineList(bootID: bootID, agent: agent, sessions: deadlines)
+        try Files.writeAtomically(DeadlineList.path, Array(list.text.utf8), mode: 0o600)
+    }
+
     /// Its pid, to be collected; nil where it is systemd's, which also starts it again.
-    private func start(for agent: ProcessIdentity) throws(SystemError) -> Int32? {
+    private func start() throws(SystemError) -> Int32? {
         let argument = Watchdog.argument(for: agent)
         guard hasSystemd else { return try ResidentProcess.start(name: "usherd", ["--watchdog", argument]) }
         try SystemdScope.startService(

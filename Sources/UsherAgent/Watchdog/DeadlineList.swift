@@ -34,6 +34,8 @@ struct DeadlineList: Equatable, Sendable {
     /// 10,000 sessions, the most that a host may be configured for, of at most 100 bytes.
     static let longest = 1 << 20
     private static let form = "usher-deadlines 1"
+    /// No other account's processes may ever be killed for their uid.
+    private static let ephemeralUIDs = EphemeralAccount.firstUID...EphemeralAccount.lastUID
 
     var bootID: String
     var agent: ProcessIdentity
@@ -69,9 +71,8 @@ struct DeadlineList: Equatable, Sendable {
             guard words.count == 5, words[0] == "session", Self.isSessionID(words[1]),
                 let endsBoot = Int64(words[2]), endsBoot > 0, let auditSession = UInt32(words[3])
             else { return nil }
-            // Root is nobody's own, and no ephemeral account is below the range.
             let uid = UInt32(words[4])
-            guard words[4] == "-" || uid.map({ (EphemeralAccount.firstUID...EphemeralAccount.lastUID).contains($0) }) == true else { return nil }
+            guard words[4] == "-" || uid.map({ Self.ephemeralUIDs.contains($0) }) == true else { return nil }
             sessions.append(
                 SessionDeadline(id: String(words[1]), endsBoot: endsBoot, auditSession: auditSession, uid: uid))
         }

@@ -3,8 +3,8 @@ internal import ArgumentParser
 struct SessionCommand: Noun {
     static let configuration = CommandConfiguration(
         commandName: "session",
-        abstract: "See and end sessions, and show what their ends removed.",
-        subcommands: [SessionList.self, SessionShow.self, SessionEnd.self, SessionReceipt.self])
-        abstract: "See, extend and end sessions.",
-        subcommands: [SessionList.self, SessionShow.self, SessionEnd.self, SessionExtend.self])
+        abstract: "See, extend and end sessions, and show what their ends removed.",
+        subcommands: [
+            SessionList.self, SessionShow.self, SessionExtend.self, SessionEnd.self, SessionReceipt.self,
+        ])
 }

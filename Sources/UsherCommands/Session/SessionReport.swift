@@ -42,12 +42,12 @@ enum SessionReport {
         record.add("opened", Moment(session.openedAt).cell(clock))
         record.add("ends", Moment(session.endsAt).cell(clock))
         record.add("idle limit", session.idleLimit.map(length))
-        record.add("end began", session.endedAt.map { Moment($0).cell(clock) })
         record.add("idle counts", session.idleCounts?.rawValue)
         for each in session.extensions {
             record.add(
                 "extended", "\(TimeSpan(seconds: each.seconds)) at \(Moment(each.at).iso) by \(each.by): \(each.reason)")
         }
+        record.add("end began", session.endedAt.map { Moment($0).cell(clock) })
         record.add("ended", session.closedAt.map { Moment($0).cell(clock) })
         record.add("end reason", session.endReason)
         record.add("ended by", session.endedBy)
