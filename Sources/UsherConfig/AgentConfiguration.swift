@@ -79,7 +79,8 @@ public struct AgentConfiguration: Equatable, Sendable {
             "Upper bound of every session, whatever role and ticket say.")
         static let warnBefore = Key.integers(
             "warn_before", 1...86_400, "seconds", counts: 0...8, fallback: [300, 60],
-            "How long before its deadline, or before it has been idle for too long, a session is told so on its terminals.")
+            "How long before its deadline, or before it has been idle for too long, a session is told so on its terminals."
+        )
         static let uidQuarantine = Key.integer(
             "uid_quarantine", 0...315_360_000, "seconds", fallback: 7_776_000,
             "How long a uid is not given again after its session: as long as the audit log is kept.")

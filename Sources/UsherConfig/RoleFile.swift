@@ -77,7 +77,8 @@ public struct RoleFile: Equatable, Sendable {
 
         static let all = [
             name.description, accounts.description, groups.description, maxDuration.description,
-            idleTimeout.description, idleCounts.description, services.description, require.description, privileged.description,
+            idleTimeout.description, idleCounts.description, services.description, require.description,
+            privileged.description,
             shell.description,
         ]
     }

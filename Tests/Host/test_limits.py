@@ -340,8 +340,8 @@ def one_watchdog(but=()):
 
 def told(session):
     """Waits until the list says when the session ends."""
-    processes.wait_until(
-        lambda: session["id"] in pathlib.Path("/run/usher/watchdog/deadlines").read_text(encoding="ascii"), 5, "the list")
+    deadlines = pathlib.Path("/run/usher/watchdog/deadlines")
+    processes.wait_until(lambda: session["id"] in deadlines.read_text(encoding="ascii"), 5, "the list")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

@@ -30,7 +30,8 @@ final class SessionManager: Sendable {
     let logger: Logger
 
     init(
-        policy: CurrentPolicy, store: Store, registry: Registry, accounts: Accounts, audit: Audit, cgroups: SessionCgroups,
+        policy: CurrentPolicy, store: Store, registry: Registry, accounts: Accounts, audit: Audit,
+        cgroups: SessionCgroups,
         teardown: Teardown, watcher: ProcessWatcher, threads: NIOThreadPool, logger: Logger
     ) {
         self.policy = policy

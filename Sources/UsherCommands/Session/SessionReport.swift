@@ -45,7 +45,8 @@ enum SessionReport {
         record.add("idle counts", session.idleCounts?.rawValue)
         for each in session.extensions {
             record.add(
-                "extended", "\(TimeSpan(seconds: each.seconds)) at \(Moment(each.at).iso) by \(each.by): \(each.reason)")
+                "extended", "\(TimeSpan(seconds: each.seconds)) at \(Moment(each.at).iso) by \(each.by): \(each.reason)"
+            )
         }
         record.add("end began", session.endedAt.map { Moment($0).cell(clock) })
         record.add("ended", session.closedAt.map { Moment($0).cell(clock) })
