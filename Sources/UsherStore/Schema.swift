@@ -13,11 +13,11 @@ enum Schema {
         migrator.registerMigration("3 receipts") { database in
             try database.execute(sql: receipts)
         }
-        migrator.registerMigration("4 session limits") { database in
-            try database.execute(sql: sessionLimits)
-        }
         migrator.registerMigration("4 residue") { database in
             try database.execute(sql: residue)
+        }
+        migrator.registerMigration("5 session limits") { database in
+            try database.execute(sql: sessionLimits)
         }
         return migrator
     }
