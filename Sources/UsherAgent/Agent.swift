@@ -29,14 +29,19 @@ public enum Agent {
         let logger = Logger(label: "usherd")
         for warning in files.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let lock = try prepareHost()
-        let threads = NIOThreadPool(numberOfThreads: 4)
+        // Not one pool: teardowns that hang in the kernel hold up no login.
+        let threads = NIOThreadPool(numberOfThreads: 2)
         threads.start()
+        let teardownThreads = NIOThreadPool(numberOfThreads: 4)
+        teardownThreads.start()
         let runtime = try await Runtime(
-            policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads, logger: logger)
+            policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads,
+            teardownThreads: teardownThreads, logger: logger)
         await runtime.reconcile()
         await runtime.residue.lookForProcesses()
         try await runtime.serve()
         try await threads.shutdownGracefully()
+        try await teardownThreads.shutdownGracefully()
         withExtendedLifetime(lock) {}
     }
 
@@ -72,7 +77,10 @@ struct Runtime: Sendable {
     private let controlLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let logger: Logger
 
-    init(policy: HostPolicy, configurationPath: String, threads: NIOThreadPool, logger: Logger) async throws {
+    init(
+        policy: HostPolicy, configurationPath: String, threads: NIOThreadPool, teardownThreads: NIOThreadPool,
+        logger: Logger
+    ) async throws {
         self.policy = CurrentPolicy(policy)
         self.configurationPath = configurationPath
         self.logger = logger
@@ -84,7 +92,8 @@ struct Runtime: Sendable {
         accounts = try Accounts(policy: self.policy)
         let audit = try Audit()
         let cgroups = try SessionCgroups()
-        let sweeper = try Sweeper(threads: threads)
+        let executor = ThreadPoolTaskExecutor(teardownThreads)
+        let sweeper = try Sweeper(executor: executor)
         let key = try Self.hostKey(logger)
         publicKey = key.publicKey
         let receipts = Receipts(hostID: policy.hostID, key: key)
@@ -94,9 +103,9 @@ struct Runtime: Sendable {
             unscanned: try store.unscannedUIDs())
         residue = ResidueKeeper(
             quarantine: quarantine, store: store, registry: registry, receipts: receipts, policy: self.policy,
-            threads: threads, logger: logger)
+            threads: teardownThreads, logger: logger)
         let teardown = Teardown(
-            store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, threads: threads,
+            store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, executor: executor,
             receipts: receipts, quarantine: quarantine, logger: logger)
         sessions = SessionManager(
             policy: self.policy, store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,

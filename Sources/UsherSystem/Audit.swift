@@ -24,6 +24,9 @@ public final class Audit: Sendable {
 
         /// Records reach a daemon that keeps them.
         public var isRecording: Bool { enabled != 0 && daemonPID != 0 }
+
+        /// Far from where the kernel lets those wait who write records (kernel/audit.c, audit_log_start).
+        public var isKeepingUp: Bool { backlogLimit == 0 || backlog < backlogLimit / 2 }
     }
 
     /// Record types of linux/audit.h and libaudit.h that Usher writes.

@@ -17,6 +17,9 @@ struct AdmissionDesk: Sendable {
     let bootID: String
     let logger: Logger
 
+    /// Milliseconds.
+    static let auditStatusAge: Int64 = 200
+
     /// What the operator typed, or why the module could not pass it on.
     enum Answer: Sendable {
         case ticket([UInt8])
@@ -145,7 +148,7 @@ struct AdmissionDesk: Sendable {
         }
         do {
             // Not to burn a ticket in vain; the module looks once more when it writes the tag.
-            let status = try audit.status(noOlderThanMilliseconds: 200)
+            let status = try audit.status(noOlderThanMilliseconds: Self.auditStatusAge)
             guard status.isRecording else {
                 throw Denial(
                     .auditUnavailable,

@@ -77,7 +77,7 @@ final class SessionManager: Sendable {
             try await record.get()
         } catch {
             await end(id: session.id, .tagNotWritten)
-            throw Denial(error)
+            throw Denial(whatever: error)
         }
         logger.info(
             "session opening",
@@ -89,14 +89,17 @@ final class SessionManager: Sendable {
         return session
     }
 
-    /// Beside the event loop, which a kernel that waits for auditd must not hold up.
-    private func record(_ session: Session) async -> Result<Void, SystemError> {
+    /// Where the kernel would wait for auditd (backlog_wait_time, up to 15 s by default), not on the event loop.
+    private func record(_ session: Session) async -> Result<Void, any Error> {
         let audit = audit
         do {
+            if try audit.status(noOlderThanMilliseconds: AdmissionDesk.auditStatusAge).isKeepingUp {
+                return .success(try audit.write(.addUser, SessionTexts.accountBegin(session)))
+            }
             return .success(
                 try await threads.runIfActive { try audit.write(.addUser, SessionTexts.accountBegin(session)) })
         } catch {
-            return .failure(error as? SystemError ?? SystemError("write audit record", refused: "\(error)"))
+            return .failure(error)
         }
     }
 
@@ -231,9 +234,9 @@ final class SessionManager: Sendable {
     /// Does the teardown of a session that the registry has as `closing`.
     @discardableResult
     func tearDown(_ session: Session, _ cause: EndCause, rowSaysSo: Bool = false) -> Task<Void, Never> {
-        Task {
-            await teardown.run(session, cause: cause, rowSaysSo: rowSaysSo)
-            registry.remove(id: session.id)
+        Task(executorPreference: teardown.executor) {
+            await self.teardown.run(session, cause: cause, rowSaysSo: rowSaysSo)
+            self.registry.remove(id: session.id)
         }
     }
 

@@ -1,4 +1,3 @@
-internal import NIOPosix
 internal import Synchronization
 internal import UsherSystem
 
@@ -19,13 +18,13 @@ final class SharedPass<Question: Sendable, Answer: Sendable>: Sendable {
     /// So that a pass over very much does not hold up a teardown for as many times as long.
     private static var longestRest: Duration { .milliseconds(100) }
 
-    private let threads: NIOThreadPool
+    private let executor: ThreadPoolTaskExecutor
     private let look: @Sendable ([Question]) throws(SystemError) -> [Answer]
     private let state = Mutex(State())
 
     /// - Parameter look: blocks; answers all questions, in their order.
-    init(threads: NIOThreadPool, look: @escaping @Sendable ([Question]) throws(SystemError) -> [Answer]) {
-        self.threads = threads
+    init(executor: ThreadPoolTaskExecutor, look: @escaping @Sendable ([Question]) throws(SystemError) -> [Answer]) {
+        self.executor = executor
         self.look = look
     }
 
@@ -37,7 +36,7 @@ final class SharedPass<Question: Sendable, Answer: Sendable>: Sendable {
                 defer { state.running = true }
                 return !state.running
             }
-            if start { Task { await self.drain() } }
+            if start { Task(executorPreference: executor) { await self.drain() } }
         }
         return try result.get()
     }
@@ -51,21 +50,18 @@ final class SharedPass<Question: Sendable, Answer: Sendable>: Sendable {
             }
             if requests.isEmpty { return }
             let start = ContinuousClock.now
-            await pass(for: requests)
+            pass(for: requests)
             // Nothing cancels this task.
             try? await Task.sleep(for: min((ContinuousClock.now - start) * 9, Self.longestRest))
         }
     }
 
-    private func pass(for requests: [Request]) async {
-        do {
-            let look = look
-            let questions = requests.map(\.question)
-            let answers = try await threads.runIfActive { try look(questions) }
+    private func pass(for requests: [Request]) {
+        do throws(SystemError) {
+            let answers = try look(requests.map(\.question))
             for (request, answer) in zip(requests, answers) { request.continuation.resume(returning: .success(answer)) }
         } catch {
-            let failure = error as? SystemError ?? SystemError("look at the host", refused: "\(error)")
-            for request in requests { request.continuation.resume(returning: .failure(failure)) }
+            for request in requests { request.continuation.resume(returning: .failure(error)) }
         }
     }
 }

@@ -1,4 +1,3 @@
-internal import NIOPosix
 internal import UsherSystem
 
 /// The passes over the host that teardowns share.
@@ -8,13 +7,13 @@ final class Sweeper: Sendable {
     /// nil on a kernel without POSIX message queues.
     private let queues: SharedQueues?
 
-    init(threads: NIOThreadPool) throws(SystemError) {
+    init(executor: ThreadPoolTaskExecutor) throws(SystemError) {
         let queues = try SharedQueues()
         self.queues = queues
-        living = SharedPass(threads: threads) { matches throws(SystemError) in
+        living = SharedPass(executor: executor) { matches throws(SystemError) in
             try ProcessScan.find(matching: matches)
         }
-        remains = SharedPass(threads: threads) { uids throws(SystemError) in
+        remains = SharedPass(executor: executor) { uids throws(SystemError) in
             try Traces.find(uids, queues: queues)
         }
     }

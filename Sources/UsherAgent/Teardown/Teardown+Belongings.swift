@@ -29,10 +29,10 @@ extension Teardown {
             try await removeFiles(session, found, &step)
         }
         record.save()
-        await record.step(.cgroup) { _ in try await blocking { try cgroups.remove(session) } }
+        await record.step(.cgroup) { _ in try cgroups.remove(session) }
         await record.step(.home) { step in
             guard admission.kind == .ephemeral else { return step.skipped = Self.untouched }
-            try await blocking { try accounts.removeHome(admission) }
+            try accounts.removeHome(admission)
             step.removed = [Finding(kind: "home", what: Accounts.home(of: admission.account))]
         }
         await record.step(.account) { step in
@@ -61,12 +61,12 @@ extension Teardown {
             step.removed.append(Finding(kind: object.kind.rawValue, what: "System V id \(object.id)"))
         }
         if traces.hasMessageQueues, let removal = try sweeper.queueRemoval(of: uid) {
-            _ = try await blocking { try removal.proceed(names: .max) }
+            _ = try removal.proceed(names: .max)
             step.removed += removal.removed.map(Finding.init)
             step.left += removal.left.map(Finding.init)
         }
         if traces.hasKeys {
-            try await blocking { try Keyrings.discard(of: uid) }
+            try Keyrings.discard(of: uid)
             step.removed.append(Finding(kind: "keyring", what: "user, user session and persistent keyring"))
         }
         for socket in traces.sockets {
@@ -94,7 +94,8 @@ extension Teardown {
             step.left += removal.left.map(Finding.init)
         }
         var told = ContinuousClock.now
-        while try await !blocking({ try removal.proceed(names: Self.namesAtOnce) }) {
+        while try !removal.proceed(names: Self.namesAtOnce) {
+            await Task.yield()
             let now = ContinuousClock.now
             guard now - told > Self.progress else { continue }
             told = now

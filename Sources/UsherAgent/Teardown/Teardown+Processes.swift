@@ -35,15 +35,12 @@ extension Teardown {
     /// a group whole, whatever forks in it.
     private func freeze(_ session: Session, _ step: inout TeardownStep) async throws {
         guard try cgroups.isPopulated(session) else { return }
-        let pids = try await blocking {
-            try cgroups.freeze(session, milliseconds: Self.freezingPatience)
-            return try cgroups.group(of: session).processes()
-        }
-        for pid in pids { step.addProcess(pid) }
+        try cgroups.freeze(session, milliseconds: Self.freezingPatience)
+        for pid in try cgroups.group(of: session).processes() { step.addProcess(pid) }
     }
 
     private func kill(_ session: Session) async throws {
-        if try cgroups.isPopulated(session) { try await blocking { try cgroups.kill(session) } }
+        if try cgroups.isPopulated(session) { try cgroups.kill(session) }
     }
 
     /// Asked to stop before its processes are killed with all others of the uid, as systemd would keep it as a failed
@@ -51,7 +48,7 @@ extension Teardown {
     private func endUserManager(_ session: Session) async {
         guard session.admission.kind == .ephemeral else { return }
         do {
-            try await blocking { try cgroups.endUserManager(session) }
+            try cgroups.endUserManager(session)
         } catch {
             logger.error(
                 "user manager not stopped", metadata: ["session": "\(session.id)", "reason": "\(error)"])
@@ -79,7 +76,7 @@ extension Teardown {
         var pause = Duration.milliseconds(1)
         while empty < emptyPasses {
             let populated = try cgroups.isPopulated(session)
-            if populated { try await blocking { try cgroups.kill(session) } }
+            if populated { try cgroups.kill(session) }
             let processes = try await sweeper.processes(of: match).filter { pid in
                 try pid != spared?.pid || spared?.exists != true
             }
@@ -91,7 +88,7 @@ extension Teardown {
             for pid in processes where seen.insert(pid).inserted { step.addProcess(pid) }
             if let uid = match.uid, spared == nil, !processes.isEmpty {
                 // First, and in one go: what forks faster than passes go does not outrun it.
-                try await blocking { try ProcessScan.killAll(of: uid) }
+                try ProcessScan.killAll(of: uid)
             }
             try ProcessScan.signal(Signals.kill, processes, matching: match)
             let now = ContinuousClock.now

@@ -1,5 +1,4 @@
 internal import Logging
-internal import NIOPosix
 internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
@@ -12,7 +11,8 @@ struct Teardown: Sendable {
     let audit: Audit
     let cgroups: SessionCgroups
     let sweeper: Sweeper
-    let threads: NIOThreadPool
+    /// Every step may block, and does so on its own thread.
+    let executor: ThreadPoolTaskExecutor
     let receipts: Receipts
     let quarantine: Quarantine
     let logger: Logger
@@ -43,9 +43,5 @@ struct Teardown: Sendable {
         try await store.beginClosing(
             id: session.id, reason: cause.reason, by: cause.by,
             at: session.endedAt ?? SystemClock.realtimeSeconds())
-    }
-
-    func blocking<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
-        try await threads.runIfActive(body)
     }
 }
