@@ -37,6 +37,8 @@ public enum Agent {
         let runtime = try await Runtime(
             policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads,
             teardownThreads: teardownThreads, logger: logger)
+        await runtime.revocations.trustChanged(runtime.policy.now)
+        await runtime.lists.check()
         await runtime.reconcile()
         await runtime.residue.lookForProcesses()
         try await runtime.serve()
@@ -65,6 +67,8 @@ struct Runtime: Sendable {
     let registry: Registry
     let accounts: Accounts
     let sessions: SessionManager
+    let revocations: Revocations
+    let lists: RevocationListKeeper
     let desk: AdmissionDesk
     let refusals: Refusals
     let bootID: String
@@ -111,11 +115,12 @@ struct Runtime: Sendable {
             policy: self.policy, store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
             teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
         refusals = Refusals(store: store, logger: logger)
+        revocations = Revocations(store: store, sessions: sessions, logger: logger)
+        lists = RevocationListKeeper(
+            policy: self.policy, store: store, revocations: revocations, threads: threads, logger: logger)
         desk = AdmissionDesk(
             policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit,
-            quarantine: quarantine,
-            bootID: bootID,
-            logger: logger)
+            quarantine: quarantine, lists: lists, bootID: bootID, logger: logger)
     }
 
     /// The key that signs receipts. A host that was enrolled before there were any gets one now.
@@ -184,15 +189,15 @@ struct Runtime: Sendable {
     private func controlService() throws(SystemError) -> ControlService {
         ControlService(
             authorization: try Authorization(registry: registry, cgroups: sessions.cgroups), sessions: sessions,
-            desk: desk,
+            desk: desk, revocations: revocations,
             host: ControlService.HostFacts(
                 version: "\(Version.current)", startedAt: startedAt, key: publicKey.jwk()),
-            reload: { try reload() }, residue: residue, logger: logger)
+            reload: { try await reload() }, residue: residue, logger: logger)
     }
 
     /// Reads the files again; a mistake in one keeps what stood before.
     @discardableResult
-    func reload() throws -> HostPolicy {
+    func reload() async throws -> HostPolicy {
         do {
             let files = try HostFiles(HostFilesReport(configurationPath: configurationPath))
             for warning in files.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
@@ -201,6 +206,7 @@ struct Runtime: Sendable {
                 throw SystemError("reload", refused: "the host id changed; restart usherd")
             }
             policy.replace(by: new)
+            await revocations.trustChanged(new)
             try accounts.publishGroups()
             logger.notice(
                 "configuration read again",

@@ -30,7 +30,8 @@ extension Runtime {
         var session = row
         let exists = try ProcessIdentity(row.leader).exists
         let alive = row.admission.bootID == bootID && exists
-        if session.state == .open, alive {
+        let revocation = store.revocations.match(row.admission.ticket, account: row.admission.account)
+        if session.state == .open, alive, revocation == nil {
             do {
                 try accounts.publish(session)
                 var live = LiveSession(session: session)
@@ -50,6 +51,8 @@ extension Runtime {
             cause = EndCause(reason: session.endReason ?? "unknown", by: session.endedBy ?? "unknown")
         } else if row.admission.bootID != bootID {
             cause = .hostRestarted
+        } else if let revocation {
+            cause = .revoked(revocation)
         } else {
             let byWatchdog = try Watchdog.hasEnded(row.id)
             cause = byWatchdog ? .deadlineByWatchdog : alive ? .agentRestartedWhileOpening : .leaderDied
@@ -69,6 +72,9 @@ extension Runtime {
     }
 
     private func reconcile(_ admission: Admission) async throws(SystemError) {
+        if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
+            return await sessions.lapse(handle: admission.handle, revocation.summary)
+        }
         if admission.bootID == bootID, try ProcessIdentity(admission.login).exists, registry.reserve(admission) {
             do {
                 return try sessions.watch(admission)

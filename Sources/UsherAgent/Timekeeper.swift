@@ -17,6 +17,7 @@ struct Timekeeper: Service, CustomStringConvertible {
                 await runtime.sessions.endOverdue(
                     now: SystemClock.boottimeNanoseconds(),
                     admissionLifetime: runtime.policy.now.configuration.admissionLifetime)
+                await runtime.lists.check()
                 if ticks % 7200 == 0 { await prune() }
                 ticks += 1
                 try? await Task.sleep(for: .milliseconds(500))
@@ -28,7 +29,9 @@ struct Timekeeper: Service, CustomStringConvertible {
         let skew = runtime.policy.now.configuration.skew
         do {
             // Once the skew for its acceptance, once more for a clock that may be behind the mark by as much.
-            try await runtime.store.pruneTickets(expiredBefore: SystemClock.realtimeSeconds() - 3 * skew - 60)
+            let before = SystemClock.realtimeSeconds() - 3 * skew - 60
+            try await runtime.store.pruneTickets(expiredBefore: before)
+            try await runtime.store.pruneRevocations(expiredBefore: before)
         } catch {
             runtime.logger.error("burned tickets not pruned", metadata: ["reason": "\(error)"])
         }
@@ -44,7 +47,7 @@ struct Reloader: Service, CustomStringConvertible {
         await cancelWhenGracefulShutdown {
             for await _ in await UnixSignalsSequence(trapping: .sighup) {
                 // A mistake is logged there; the agent goes on with what stood before.
-                _ = try? runtime.reload()
+                _ = try? await runtime.reload()
             }
         }
     }

@@ -79,6 +79,14 @@ struct AnswerFields {
         return object
     }
 
+    mutating func optionalObject(_ name: StaticString) throws(ControlError) -> JSONObject? {
+        switch try take(name) {
+        case .object(let object)?: return object
+        case nil: return nil
+        default: throw Self.mistyped(name, "an object")
+        }
+    }
+
     mutating func optionalString(_ name: StaticString) throws(ControlError) -> String? {
         switch try take(name) {
         case .string(let bytes)?: return String(decoding: bytes, as: UTF8.self)

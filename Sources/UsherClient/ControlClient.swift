@@ -139,6 +139,35 @@ public struct ControlClient: Sendable {
         try ControlReload(call("Reload"))
     }
 
+    /// Refuses new logins and ends what runs, at once.
+    ///
+    /// - Parameters:
+    ///   - kind: `ticket`, `subject`, `account`, `role`, `key` or `all`, which alone has no value.
+    ///   - issuer: of a ticket; nil to have the agent find it.
+    public func revoke(
+        kind: String, value: String?, issuer: String?, reason: String
+    ) throws(ControlError) -> ControlRevocationOutcome {
+        var parameters = JSONObject(["kind": kind, "reason": reason])
+        if let value { parameters.append("value", .string(Array(value.utf8))) }
+        if let issuer { parameters.append("issuer", .string(Array(issuer.utf8))) }
+        return try ControlRevocationOutcome(call("Revoke", parameters, deadline: Self.waitDeadline))
+    }
+
+    /// What is revoked; with `all`, also what was and is lifted.
+    public func revocations(all: Bool = false, limit: Int? = nil) throws(ControlError) -> ControlRevocations {
+        var parameters = JSONObject()
+        if all { parameters.append("all", .boolean(true)) }
+        if let limit { parameters.append("limit", .integer(Int64(limit))) }
+        return try ControlRevocations(call("ListRevocations", parameters))
+    }
+
+    public func liftRevocation(id: String, reason: String) throws(ControlError) -> ControlRevocation {
+        var fields = AnswerFields(try call("LiftRevocation", JSONObject(["id": id, "reason": reason])))
+        let object = try fields.object("revocation")
+        try fields.end()
+        return try ControlRevocation(object)
+    }
+
     public func host() throws(ControlError) -> ControlHost {
         try ControlHost(call("GetHost"))
     }

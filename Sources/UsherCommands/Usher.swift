@@ -18,11 +18,11 @@ struct Usher: Noun {
               3  the ticket would be refused, or the receipt does not verify
               4  the session agent does not answer
               5  not permitted
-              6  there is no such session, reference or file
+              6  there is no such session, revocation, reference or file
             """,
         version: "usher \(Version.current)",
         subcommands: [
             HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, ReceiptCommand.self,
-            ResidueCommand.self, RoleCommand.self, Why.self,
+            ResidueCommand.self, RevokeCommand.self, RoleCommand.self, Why.self,
         ])
 }

@@ -28,6 +28,17 @@ public struct AgentConfiguration: Equatable, Sendable {
     /// Group that may open the control socket.
     public var controlGroup: String
     public var logLevel: LogLevel
+    /// The signed revocation list that the agent watches; nil for none.
+    public var revocationList: String?
+    /// What becomes of logins while the list is missing or has expired.
+    public var revocationMissing: MissingList
+
+    public enum MissingList: String, CaseIterable, Sendable {
+        /// Every ticket is refused.
+        case refuse
+        /// Tickets are judged without the list, and the journal says so loudly.
+        case alarm
+    }
 
     /// The checked value of a file, or every mistake in it. `file` is used in messages only.
     public static func parse(file: String, text: String) throws(ConfigurationError) -> AgentConfiguration {
@@ -44,6 +55,13 @@ public struct AgentConfiguration: Equatable, Sendable {
         let skeleton = reader.read(Keys.skeleton)
         let controlGroup = reader.read(Keys.controlGroup)
         let logLevel = reader.read(Keys.logLevel)
+        let revocationList = reader.read(Keys.revocationList)
+        let revocationMissing = reader.read(Keys.revocationMissing)
+        if revocationList == .some(nil), reader.has(Keys.revocationMissing.name) {
+            reader.report(
+                "\(Keys.revocationMissing.name) says nothing without \(Keys.revocationList.name)",
+                at: Keys.revocationMissing.name)
+        }
         if let homeSize, let homesBudget, homeSize > homesBudget {
             reader.report(
                 "\(Keys.homesBudget.name) is less than one home of \(homeSize) MiB", at: Keys.homesBudget.name)
@@ -51,13 +69,14 @@ public struct AgentConfiguration: Equatable, Sendable {
         try reader.finish()
         guard let skew, let admissionLifetime, let homeSize, let homesBudget, let maxSessions, let maxDuration,
             let warnBefore, let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
-            let level = LogLevel(rawValue: logLevel)
+            let level = LogLevel(rawValue: logLevel), let revocationList, let revocationMissing,
+            let missing = MissingList(rawValue: revocationMissing)
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         return AgentConfiguration(
             skew: skew, admissionLifetime: admissionLifetime, homeSizeMiB: homeSize, homesBudgetMiB: homesBudget,
             maxSessions: maxSessions, maxDuration: maxDuration, warnBefore: warnBefore, uidQuarantine: uidQuarantine,
             residueScanInterval: residueScanInterval, skeleton: skeleton,
-            controlGroup: controlGroup, logLevel: level)
+            controlGroup: controlGroup, logLevel: level, revocationList: revocationList, revocationMissing: missing)
     }
 
     enum Keys {
@@ -96,11 +115,21 @@ public struct AgentConfiguration: Equatable, Sendable {
             "log_level", .choice(LogLevel.allCases.map(\.rawValue)), fallback: "info",
             "The least important messages that are logged.")
 
+        static let revocationList = Key<String?>.optionalText(
+            "revocation_list", .path, absent: "no list",
+            "Signed revocation list that the agent watches (`usher revoke issue`). It must be root's, in a directory of root's."
+        )
+        static let revocationMissing = Key.text(
+            "revocation_missing", .choice(MissingList.allCases.map(\.rawValue)), fallback: "refuse",
+            "While the revocation list is missing or has expired: `refuse` every ticket, or sound the `alarm` in the journal and go on."
+        )
+
         static let all = [
             skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
             maxSessions.description, maxDuration.description, warnBefore.description, uidQuarantine.description,
             residueScanInterval.description, skeleton.description,
             controlGroup.description, logLevel.description,
+            revocationList.description, revocationMissing.description,
         ]
     }
 }

@@ -31,7 +31,9 @@ public enum ConfigurationReference {
         \(rootEquivalents())
 
         ## A trust entry: `/etc/usher/trust.d/NAME.toml`
-        A broker's public key and what it may sign. No two entries may hold the same key.
+        A broker's public key and what it may sign. No two entries may hold the same key. One with
+        `signs = "revocations"` has neither `uses` nor `roles` nor `accounts`: it signs lists of what is revoked, and no
+        ticket.
 
         \(table(TrustFile.Keys.all))
 

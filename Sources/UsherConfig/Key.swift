@@ -136,6 +136,18 @@ extension Key where Value == String? {
     }
 }
 
+extension Key where Value == [String]? {
+    /// A list that may be left out.
+    static func optionalList(
+        _ name: String, of rule: Rule, counts: ClosedRange<Int>, absent: String, _ summary: String
+    ) -> Key {
+        let list = Key<[String]>.list(name, of: rule, counts: counts, summary)
+        return Key(name, list.form, fallback: Fallback(value: nil, text: absent), summary) {
+            node throws(ValueProblem) in try list.convert(node)
+        }
+    }
+}
+
 extension Key where Value == [String] {
     /// A list whose elements differ from each other.
     static func list(

@@ -25,6 +25,9 @@ struct TableReader {
         }
     }
 
+    /// Whether the file gives the key, right or wrong.
+    func has(_ name: String) -> Bool { members[name] != nil }
+
     mutating func report(_ message: String, at key: String? = nil, part: String? = nil) {
         diagnostics.append(source.diagnostic(message, at: [key, part].compactMap { $0 }))
     }

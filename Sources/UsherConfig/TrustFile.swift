@@ -11,6 +11,7 @@ public struct TrustFile: Equatable, Sendable {
     public static func parse(file: String, text: String) throws(ConfigurationError) -> TrustFile {
         var reader = try TableReader(file: file, text: text)
         let issuer = reader.read(Keys.issuer)
+        let signs = reader.read(Keys.signs)
         let uses = reader.read(Keys.uses)
         let roles = reader.read(Keys.roles)
         let accounts = reader.read(Keys.accounts)
@@ -20,25 +21,55 @@ public struct TrustFile: Equatable, Sendable {
         if name.map({ Rule.roleName.accepts($0) }) != true {
             reader.report("the file's name is not \(Rule.roleName.form), and .toml")
         }
+        if let signs, let uses, let roles, let accounts {
+            checkScope(&reader, Signs(rawValue: signs), uses, roles, accounts)
+        }
         try reader.finish()
-        guard let issuer, let uses, let roles, let accounts, let revoked, let key, let name else {
+        guard let issuer, let signs = signs.flatMap({ Signs(rawValue: $0) }), let uses, let roles, let accounts,
+            let revoked, let key, let name
+        else {
             throw ConfigurationError(diagnostics: reader.diagnostics)
         }
         let entry = TrustEntry(
-            name: name, issuer: issuer, key: key, uses: Set(uses.compactMap { Use(rawValue: $0) }), roles: roles,
-            accounts: accounts.map { AccountSelector($0) }, revoked: revoked)
+            name: name, issuer: issuer, key: key, signs: signs,
+            uses: signs == .tickets ? Set((uses ?? defaultUses).compactMap { Use(rawValue: $0) }) : [],
+            roles: roles ?? [],
+            accounts: signs == .tickets ? (accounts ?? defaultAccounts).map { AccountSelector($0) } : [],
+            revoked: revoked)
         return TrustFile(entry: entry, source: reader.source)
+    }
+
+    private static let defaultUses = ["login"]
+    private static let defaultAccounts = ["ephemeral"]
+
+    /// A key for tickets says for which roles; one for revocation lists says nothing of the kind, so that nobody takes
+    /// it for one that could.
+    private static func checkScope(
+        _ reader: inout TableReader, _ signs: Signs?, _ uses: [String]?, _ roles: [String]?, _ accounts: [String]?
+    ) {
+        guard signs == .revocations else {
+            if roles == nil { reader.report("\(Keys.roles.name) is missing: \(Keys.roles.form)") }
+            return
+        }
+        for (name, list) in [(Keys.uses.name, uses), (Keys.roles.name, roles), (Keys.accounts.name, accounts)]
+        where list != nil {
+            reader.report("\(name) is for a key that signs tickets", at: name)
+        }
     }
 
     enum Keys {
         static let issuer = Key.text("issuer", .issuer, "The broker's name: a ticket's `iss` must equal it.")
-        static let uses = Key.list(
-            "uses", of: .choice(Use.allCases.map(\.rawValue)), counts: 1...3, fallback: ["login"],
+        static let signs = Key.text(
+            "signs", .choice(Signs.allCases.map(\.rawValue)), fallback: Signs.tickets.rawValue,
+            "What the key is for: tickets, or revocation lists (see `revocation_list`). A key is good for one of them.")
+        static let uses = Key.optionalList(
+            "uses", of: .choice(Use.allCases.map(\.rawValue)), counts: 1...3, absent: "[\"login\"]",
             "What the key may sign tickets for.")
-        static let roles = Key.list(
-            "roles", of: .roleName, counts: 1...256, "Roles that the key may sign for, each by name.")
-        static let accounts = Key.list(
-            "accounts", of: .selector, counts: 1...256, fallback: ["ephemeral"],
+        static let roles = Key.optionalList(
+            "roles", of: .roleName, counts: 1...256, absent: "must be given where `signs` is `tickets`",
+            "Roles that the key may sign for, each by name.")
+        static let accounts = Key.optionalList(
+            "accounts", of: .selector, counts: 1...256, absent: "[\"ephemeral\"]",
             "Accounts that the key may sign for: `ephemeral`, or existing accounts by name.")
         static let revoked = Key<String?>.optionalText(
             "revoked", .sentence, absent: "the key is trusted",
@@ -63,8 +94,8 @@ public struct TrustFile: Equatable, Sendable {
         }
 
         static let all = [
-            issuer.description, uses.description, roles.description, accounts.description, revoked.description,
-            key.description,
+            issuer.description, signs.description, uses.description, roles.description, accounts.description,
+            revoked.description, key.description,
         ]
     }
 }

@@ -33,6 +33,9 @@ public enum Policy {
         guard ticket.verify(with: entry.key) else {
             throw Refusal(code: .badSignature, reason: "not signed by key \(ticket.keyID) of \(entry.name)")
         }
+        guard entry.signs == .tickets else {
+            throw Refusal(code: .useNotAllowed, reason: "\(entry.name) may sign revocation lists and no tickets")
+        }
         if let reason = entry.revoked {
             throw Refusal(code: .revokedKey, reason: "\(entry.name) is revoked: \(Text.safe(reason))")
         }

@@ -1,11 +1,18 @@
 public import UsherTicket
 
+/// What a trusted key is for. One key is never for both: a stolen one must not do the work of the other.
+public enum Signs: String, CaseIterable, Sendable {
+    case tickets, revocations
+}
+
 /// A broker's public key and what it may sign.
 public struct TrustEntry: Equatable, Sendable {
     /// The name of its file without `.toml`.
     public var name: String
     public var issuer: String
     public var key: PublicKey
+    public var signs: Signs
+    /// Of tickets; none for a key that signs revocation lists.
     public var uses: Set<Use>
     public var roles: [String]
     public var accounts: [AccountSelector]
@@ -13,12 +20,13 @@ public struct TrustEntry: Equatable, Sendable {
     public var revoked: String?
 
     public init(
-        name: String, issuer: String, key: PublicKey, uses: Set<Use> = [.login], roles: [String],
-        accounts: [AccountSelector] = [.ephemeral], revoked: String? = nil
+        name: String, issuer: String, key: PublicKey, signs: Signs = .tickets, uses: Set<Use> = [.login],
+        roles: [String], accounts: [AccountSelector] = [.ephemeral], revoked: String? = nil
     ) {
         self.name = name
         self.issuer = issuer
         self.key = key
+        self.signs = signs
         self.uses = uses
         self.roles = roles
         self.accounts = accounts

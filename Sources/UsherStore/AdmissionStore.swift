@@ -1,7 +1,7 @@
 internal import GRDB
 
 extension Store {
-    /// Burns the ticket and writes the admission in one transaction.
+    /// Burns the ticket and writes the admission in one transaction, unless something about it is revoked by then.
     ///
     /// - Parameters:
     ///   - now: wall clock, seconds since 1970; becomes the high-water mark.
@@ -11,6 +11,7 @@ extension Store {
         _ admission: Admission, now: Int64, tolerance: Int64, quarantine: Int64
     ) async throws(StoreError) {
         try await change { database in
+            try self.requireNotRevoked(admission)
             try Store.advanceClock(database, now: now, tolerance: tolerance)
             try Store.burn(database, admission.ticket)
             if admission.kind == .ephemeral {
@@ -74,7 +75,7 @@ extension Store {
         }
     }
 
-    private static func advanceClock(_ database: Database, now: Int64, tolerance: Int64) throws {
+    static func advanceClock(_ database: Database, now: Int64, tolerance: Int64) throws {
         let mark = try database.cachedStatement(sql: "SELECT seconds FROM clock")
         let seconds = try Int64.fetchOne(mark) ?? 0
         guard now + tolerance >= seconds else { throw StoreError.clockBehind(seconds: seconds - now) }

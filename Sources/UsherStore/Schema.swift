@@ -19,6 +19,9 @@ enum Schema {
         migrator.registerMigration("5 session limits") { database in
             try database.execute(sql: sessionLimits)
         }
+        migrator.registerMigration("6 revocations") { database in
+            try database.execute(sql: revocations)
+        }
         return migrator
     }
 

@@ -1,9 +1,11 @@
 internal import GRDB
 
 extension Store {
-    /// Uses up the admission and writes the session, in state `opening`, in one transaction.
+    /// Uses up the admission and writes the session, in state `opening`, in one transaction, unless something about
+    /// it is revoked by then.
     public func open(_ session: Session) async throws(StoreError) {
         try await change { database in
+            try self.requireNotRevoked(session.admission)
             try Store.move(database, handle: session.admission.handle, to: .used)
             let statement = try database.cachedStatement(
                 sql: """

@@ -4,6 +4,8 @@ internal import GRDB
 /// queue. Every method that changes something returns only when the change is on the disk.
 public final class Store: Sendable {
     let database: DatabasePool
+    /// What is revoked: those by command as the database has them, and what lists and trust entries add.
+    public let revocations = RevocationSet()
     private let commits: CommitQueue
 
     /// Opens or makes the database and brings its schema up to date.
@@ -26,6 +28,7 @@ public final class Store: Sendable {
             let applied = try database.read { try Schema.migrator.appliedIdentifiers($0).count }
             guard applied == known else { throw StoreError.unavailable("the database is of a newer version of Usher") }
             commits = CommitQueue(database: database, executor: executor)
+            revocations.replace(.command, by: try standingRevocations())
         } catch {
             throw StoreError(error)
         }

@@ -8,6 +8,8 @@ public enum StoreError: Error, Sendable, Equatable {
     case clockBehind(seconds: Int64)
     /// The uid is used by another admission, or was within the quarantine.
     case uidBusy
+    /// The ticket, or something about it, is revoked.
+    case revoked(Revocation)
     /// The row is not in the state that the transition starts from.
     case conflict(String)
     /// SQLite refused: disk full, read-only, I/O error; with its own words.

@@ -12,7 +12,7 @@ public enum ClaimRules {
     static let latestTime: Int64 = 253_402_300_799
     /// Services that open a session as another account than the invoker's.
     static let targetServices: Set<String> = ["su", "su-l", "sudo", "sudo-i"]
-    private static let subjectKinds = ["human", "agent", "service"]
+    static let subjectKinds = ["human", "agent", "service"]
 
     /// Refuses claims that no ticket may carry, whoever signed them.
     public static func check(_ claims: Claims) throws(TicketError) {
@@ -52,7 +52,7 @@ public enum ClaimRules {
         }
     }
 
-    private static func checkSubject(_ value: String?, _ claim: String, kinds: [String]) throws(TicketError) {
+    static func checkSubject(_ value: String?, _ claim: String, kinds: [String]) throws(TicketError) {
         guard let value else { return }
         guard let kind = kinds.first(where: { value.hasPrefix($0 + ":") }) else {
             let forms = kinds.map { $0 + ":" }.joined(separator: ", ")

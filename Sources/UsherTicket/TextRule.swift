@@ -35,6 +35,11 @@ struct TextRule {
         byte >= 0x20 && byte < 0x7F
     }
 
+    /// Why something was revoked: it stands in journals and refusals.
+    static let reason = TextRule(lengths: 1...200, form: "1 to 200 printable ASCII characters") { _, byte in
+        byte >= 0x20 && byte < 0x7F
+    }
+
     /// A letter, `-` and 16 characters of the lowercase base32 alphabet.
     private static func identifier(_ letter: Character) -> TextRule {
         let first = letter.asciiValue ?? 0

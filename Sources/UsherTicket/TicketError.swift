@@ -5,7 +5,7 @@ public enum TicketErrorCode: String, CaseIterable, Sendable {
     case missingClaim, unknownClaim, invalidClaim, invalidTimes, lifetimeTooLong, claimNotAllowed, keyMismatch
 }
 
-/// Why bytes are not a ticket. `detail` names what and where and never holds a part of the ticket.
+/// Why bytes are not a ticket, or not a revocation list. `detail` names what and where and never holds a part of them.
 public struct TicketError: Error, Equatable, Sendable, CustomStringConvertible {
     public var code: TicketErrorCode
     public var detail: String

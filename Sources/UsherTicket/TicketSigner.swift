@@ -14,14 +14,8 @@ public enum TicketSigner {
             throw TicketError(code: .keyMismatch, detail: "kid is not that of the signing key")
         }
         try ClaimRules.check(claims)
-        let input = Base64URL.encode(header(claims.keyID)) + "." + Base64URL.encode(payload(claims))
-        let signature: [UInt8]
-        do {
-            signature = try key.signature(over: Array(input.utf8))
-        } catch {
-            throw TicketError(code: .keyMismatch, detail: error.detail)
-        }
-        let ticket = input + "." + Base64URL.encode(signature)
+        let members = JSONObject(members: ClaimWriter.members(claims))
+        let ticket = try CompactJWS.sign(members, type: TicketParser.type, with: key)
         let limit = TicketParser.lengthLimit(of: claims)
         guard ticket.utf8.count <= limit else {
             let longest = longestClaims(claims).joined(separator: ", ")
@@ -33,10 +27,6 @@ public enum TicketSigner {
             throw TicketError(code: .invalidClaim, detail: "the claims do not survive their own encoding")
         }
         return ticket
-    }
-
-    private static func header(_ keyID: String) -> [UInt8] {
-        Array(#"{"alg":"\#(TicketParser.algorithm)","typ":"\#(TicketParser.type)","kid":"\#(keyID)"}"#.utf8)
     }
 
     /// The three longest claims that a requester can shorten, with their bytes in the ticket.
@@ -51,12 +41,6 @@ public enum TicketSigner {
         }
         let longest = sizes.sorted { ($1.size, $0.name) < ($0.size, $1.name) }.prefix(3)
         return longest.map { "\($0.name) (\($0.size) bytes)" }
-    }
-
-    private static func payload(_ claims: Claims) -> [UInt8] {
-        var writer = JSONWriter(sink: [UInt8]())
-        writer.value(.object(JSONObject(members: ClaimWriter.members(claims))))
-        return writer.sink
     }
 }
 

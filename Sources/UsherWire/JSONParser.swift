@@ -1,7 +1,7 @@
 /// Why a text is not the JSON that Usher accepts.
 public struct JSONError: Error, Equatable, Sendable {
     public enum Code: Equatable, Sendable {
-        case truncated, unexpectedByte, trailingBytes, tooDeep, duplicateName
+        case truncated, unexpectedByte, trailingBytes, tooDeep, tooManyMembers, duplicateName
         case notAnInteger, integerOutOfRange, invalidString, invalidUTF8
     }
 
@@ -65,6 +65,10 @@ public enum JSONParser {
             let start = position
             guard try byte(bytes, position) == UInt8(ascii: "\"") else {
                 throw JSONError(code: .unexpectedByte, offset: position)
+            }
+            // Each name is compared with all before it.
+            guard object.members.count < Limits.jsonMembers else {
+                throw JSONError(code: .tooManyMembers, offset: start)
             }
             let name = try parseString(bytes, &position)
             for member in object.members where member.name == name {

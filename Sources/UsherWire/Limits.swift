@@ -18,4 +18,6 @@ public enum Limits {
     public static let itemBytes = 255
     /// How deep JSON may nest.
     public static let jsonDepth = 8
+    /// How many members one JSON object may have.
+    public static let jsonMembers = 128
 }

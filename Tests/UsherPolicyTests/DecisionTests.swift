@@ -59,7 +59,7 @@ struct DecisionVector: Codable, Equatable {
         let ofTheState: Set<RefusalCode> = [
             .emptyTicket, .oversizeTicket, .unreadableTicket, .malformed, .replayed, .noAdmission, .uidBusy,
             .sessionsFull, .homesBudget, .auditUnavailable, .databaseUnavailable, .clockBehind, .revoked,
-            .internalError,
+            .revocationListMissing, .internalError,
         ]
         #expect(Set(DecisionCase.all.compactMap(\.code)) == Set(RefusalCode.allCases).subtracting(ofTheState))
     }

@@ -14,6 +14,7 @@ struct AdmissionDesk: Sendable {
     let sessions: SessionManager
     let audit: Audit
     let quarantine: Quarantine
+    let lists: RevocationListKeeper
     let bootID: String
     let logger: Logger
 
@@ -47,6 +48,7 @@ struct AdmissionDesk: Sendable {
             throw Denial(refusal.code, refusal.reason, claims: believed ? ticket.unverifiedClaims : nil)
         }
         let claims = ticket.unverifiedClaims
+        try checkRevocation(claims, account: login.user, role: grant.role.name, now: now)
         let admission = try admission(grant, claims, login, host, now: now, peer: peer)
         try checkHost(host, admission, claims, peer: peer)
         try await burn(admission, claims, host, now: now)
@@ -57,7 +59,11 @@ struct AdmissionDesk: Sendable {
     func admission(handle: String?, _ login: Login, peer: Peer) throws(Denial) -> Admission {
         guard let handle else { throw Denial(.noAdmission, "no ticket was presented in this login") }
         guard let admission = registry.admission(handle: handle) else {
-            throw Denial(.noAdmission, "no admission waits under the handle that this login carries")
+            throw revocation(handle: handle)
+                ?? Denial(.noAdmission, "no admission waits under the handle that this login carries")
+        }
+        if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
+            throw Denial(.revoked, revocation.summary)
         }
         guard admission.account == login.user, admission.service == login.service else {
             throw Denial(
@@ -83,6 +89,25 @@ struct AdmissionDesk: Sendable {
             throw Denial(.noAdmission, "the admission lapsed")
         }
         return admission
+    }
+
+    /// Why an admission does not wait any more, where that is because it was revoked. Read only for a login that is
+    /// refused anyway; what cannot be read is refused for another reason.
+    private func revocation(handle: String) -> Denial? {
+        guard let admission = try? store.admission(handle: handle),
+            let revocation = store.revocations.match(admission.ticket, account: admission.account)
+        else { return nil }
+        return Denial(.revoked, revocation.summary)
+    }
+
+    /// Whether something about a verified ticket is revoked, or nobody can say because the list is missing.
+    func checkRevocation(_ claims: Claims, account: String, role: String, now: Int64) throws(Denial) {
+        if let revocation = store.revocations.match(TicketFacts(claims, role: role), account: account) {
+            throw Denial(.revoked, revocation.summary, claims: claims)
+        }
+        if let reason = lists.refusal(now: now) {
+            throw Denial(.revocationListMissing, reason, claims: claims)
+        }
     }
 
     private func parse(_ answer: Answer) throws(Denial) -> SignedTicket {
@@ -210,6 +235,13 @@ struct AdmissionDesk: Sendable {
                 await sessions.lapse(handle: admission.handle, "the login process ended")
             }
             throw Denial(.internalError, "\(error)", claims: claims)
+        }
+        // One that was committed after the burn may have lapsed the admission before this login knows of it.
+        if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
+            if registry.release(handle: admission.handle) {
+                await sessions.lapse(handle: admission.handle, revocation.summary)
+            }
+            throw Denial(.revoked, revocation.summary, claims: claims)
         }
         logger.info(
             "ticket burned",

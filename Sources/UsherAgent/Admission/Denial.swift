@@ -36,6 +36,7 @@ struct Denial: Error, Sendable {
             self.init(.clockBehind, "the clock is \(seconds) s behind the latest time seen", claims: claims)
         case .uidBusy:
             self.init(.uidBusy, "the account's uid is in use, or was within the quarantine", claims: claims)
+        case .revoked(let revocation): self.init(.revoked, revocation.summary, claims: claims)
         case .conflict(let what): self.init(.noAdmission, what, claims: claims)
         case .unavailable(let what): self.init(.databaseUnavailable, what, claims: claims)
         }

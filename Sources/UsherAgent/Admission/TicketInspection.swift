@@ -32,6 +32,7 @@ extension AdmissionDesk {
         case .success(let granted): grant = granted
         case .failure(let refusal): throw Denial(refusal.code, refusal.reason)
         }
+        try checkRevocation(claims, account: context.account, role: grant.role.name, now: now)
         let uid = EphemeralAccount.uid(ofName: Array(claims.account.utf8).span)
         let refusal: StoreError?
         do {

@@ -13,6 +13,7 @@ struct ControlService: VarlinkService {
     let authorization: Authorization
     let sessions: SessionManager
     let desk: AdmissionDesk
+    let revocations: Revocations
     let host: HostFacts
     let reload: @Sendable () async throws -> HostPolicy
     let residue: ResidueKeeper
@@ -46,6 +47,9 @@ struct ControlService: VarlinkService {
             case "io.usher.Control.ShowResidueJob": return try await showResidueJob(parameters, peer)
             case "io.usher.Control.ListRoles": return try listRoles(parameters, peer)
             case "io.usher.Control.Reload": return try await reload(parameters, peer)
+            case "io.usher.Control.Revoke": return try await revoke(parameters, peer)
+            case "io.usher.Control.ListRevocations": return try listRevocations(parameters, peer)
+            case "io.usher.Control.LiftRevocation": return try await liftRevocation(parameters, peer)
             case "io.usher.Control.GetHost": return try getHost(parameters, peer)
             default: return .methodNotFound(call)
             }

@@ -37,6 +37,19 @@ extension ControlService {
             ]))
     }
 
+    static func value(_ revocation: Revocation) -> JSONValue {
+        .object(
+            JSONObject([
+                "id": revocation.id.isEmpty ? nil : .text(revocation.id), "kind": .text(revocation.kind.rawValue),
+                "value": revocation.value.isEmpty ? nil : .text(revocation.value),
+                "issuer": revocation.issuer.isEmpty ? nil : .text(revocation.issuer),
+                "reason": .text(revocation.reason), "by": .text(revocation.by), "at": .number(revocation.at),
+                "expiresAt": .number(revocation.expiresAt), "source": .text(revocation.source.rawValue),
+                "liftedAt": .number(revocation.lifted?.at), "liftedBy": .text(revocation.lifted?.by),
+                "liftReason": .text(revocation.lifted?.reason),
+            ]))
+    }
+
     static func value(_ role: Role) -> JSONValue {
         .object(
             JSONObject([

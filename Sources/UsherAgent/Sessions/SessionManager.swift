@@ -79,6 +79,11 @@ final class SessionManager: Sendable {
             await end(id: session.id, .tagNotWritten)
             throw Denial(whatever: error)
         }
+        // One that was committed after the row of this session may have looked for it in the registry before.
+        if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
+            await end(id: session.id, .revoked(revocation))
+            throw Denial(.revoked, revocation.summary)
+        }
         logger.info(
             "session opening",
             metadata: [
@@ -209,7 +214,10 @@ final class SessionManager: Sendable {
 
     /// Begins the end; returns once `closing` is on the disk. Every cause comes through here. A second one while
     /// the first is at work changes nothing.
-    func end(id: String, _ cause: EndCause) async {
+    ///
+    /// - Returns: whether this cause is the one that ends the session.
+    @discardableResult
+    func end(id: String, _ cause: EndCause) async -> Bool {
         let now = SystemClock.realtimeSeconds()
         let session = registry.update(id: id) { live -> Session? in
             guard !live.isClosing else { return nil }
@@ -219,7 +227,9 @@ final class SessionManager: Sendable {
             live.session.endedBy = cause.by
             return live.session
         }
-        guard let session = session ?? nil else { return }
+        guard let session = session ?? nil else { return false }
+        // The revocation is on the disk: an agent that starts again would end the session for it.
+        if cause.kind == .revoked { await killAtOnce(session) }
         var rowSaysSo = false
         do {
             try await store.beginClosing(id: id, reason: cause.reason, by: cause.by, at: now)
@@ -229,6 +239,18 @@ final class SessionManager: Sendable {
             logger.error("row not set to closing", metadata: ["session": "\(id)", "reason": "\(error)"])
         }
         tearDown(session, cause, rowSaysSo: rowSaysSo)
+        return true
+    }
+
+    /// Before the row says `closing`: an end that nobody can lose need not wait for the disk a second time.
+    private func killAtOnce(_ session: Session) async {
+        let cgroups = cgroups
+        do {
+            try await threads.runIfActive { try cgroups.kill(session) }
+        } catch {
+            // The teardown does it again and says so when it cannot.
+            logger.warning("not killed at once", metadata: ["session": "\(session.id)", "reason": "\(error)"])
+        }
     }
 
     /// Does the teardown of a session that the registry has as `closing`.

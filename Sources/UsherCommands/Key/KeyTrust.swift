@@ -13,20 +13,24 @@ struct KeyTrust: Verb {
         discussion: """
             Writes a trust entry with the public part of the key, checks it together with those that are there, and \
             makes the agent read it when it runs. An entry is never overwritten. To distrust a key, set `revoked` in \
-            its file or remove it.
+            its file or remove it. With --revocations the key signs lists of what is revoked (usher revoke issue) and no             ticket; a key is never good for both.
 
             EXAMPLES
               usher key trust --issuer https://broker.example.org --role operator \\
                 broker.pub.jwk
               usher key trust --issuer ci --name ci-2025 --role deploy --role dba \\
                 --account ephemeral --account www ci.jwk
+              usher key trust --issuer soc --revocations soc.pub.jwk
             """)
 
     @Option(help: ArgumentHelp("The broker's name, as its tickets have it.", valueName: "issuer"))
     var issuer: String
 
     @Option(help: ArgumentHelp("A role that the key may sign for (repeatable).", valueName: "name"))
-    var role: [String]
+    var role: [String] = []
+
+    @Flag(help: "It signs revocation lists, and no tickets.")
+    var revocations = false
 
     @Option(help: ArgumentHelp("What it may sign for (repeatable; default: login).", valueName: "use"))
     var use: [UseArgument] = []
@@ -49,6 +53,10 @@ struct KeyTrust: Verb {
 
     /// The name becomes a path: judged before anything is made of it.
     func validate() throws {
+        if revocations, !(role.isEmpty && use.isEmpty && account.isEmpty) {
+            throw ValidationError("--revocations goes without --role, --use and --account: the key signs no tickets")
+        }
+        guard revocations || !role.isEmpty else { throw ValidationError("--role must be given, or --revocations") }
         guard let name else { return }
         let bytes = Array(name.utf8)
         let isName = bytes.enumerated().allSatisfy { index, byte in
@@ -63,8 +71,11 @@ struct KeyTrust: Verb {
         let key = try KeyFile.publicKey(file)
         let name = name ?? Self.entryName(issuer)
         let path = root.path("\(Paths.configuration)/trust.d/\(name).toml")
-        let text = TrustEntryText.make(
-            issuer: issuer, roles: role, uses: use.map(\.use.rawValue), accounts: account, key: key)
+        let text =
+            revocations
+            ? TrustEntryText.make(issuer: issuer, revocationKey: key)
+            : TrustEntryText.make(
+                issuer: issuer, roles: role, uses: use.map(\.use.rawValue), accounts: account, key: key)
         try check(path, text, console)
         do {
             try NewFile.create(path, Array(text.utf8), mode: 0o644)
@@ -159,6 +170,23 @@ enum TrustEntryText {
         roles = \(json(.texts(roles)))
         accounts = \(json(.texts(accounts.isEmpty ? ["ephemeral"] : accounts)))
 
+        \(table(key))
+        """
+    }
+
+    /// Of a key for revocation lists.
+    static func make(issuer: String, revocationKey key: PublicKey) -> String {
+        """
+        # Who holds this key may sign revocation lists, and no tickets. Written by `usher key trust`.
+        issuer = \(json(.text(issuer)))
+        signs = "revocations"
+
+        \(table(key))
+        """
+    }
+
+    private static func table(_ key: PublicKey) -> String {
+        """
         [key]
         kty = "OKP"
         crv = "Ed25519"

@@ -91,7 +91,7 @@ struct TicketInspect: Verb {
         }
         do {
             let judgement = try Judgement(files: root.report(), signed, login, now: console.clock.now)
-            console.notify("usher: judged by the files in /etc/usher; whether it was used before is not known\n")
+            console.notify("usher: judged by the files in /etc/usher; whether it was used or revoked is not known\n")
             return judgement
         } catch let mistake as Failure {
             throw Failure("\(mistake.message); without the agent nobody can say", status: .agentUnreachable)
