@@ -39,7 +39,7 @@ public enum Agent {
             teardownThreads: teardownThreads, logger: logger)
         await runtime.revocations.trustChanged(runtime.policy.now)
         await runtime.lists.check()
-        await runtime.reconcile()
+        try await runtime.reconcile()
         await runtime.residue.lookForProcesses()
         try await runtime.serve()
         try await threads.shutdownGracefully()

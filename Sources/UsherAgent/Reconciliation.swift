@@ -5,47 +5,54 @@ internal import UsherSystem
 extension Runtime {
     /// How long the start waits for teardowns of what the stop or crash left; they go on after it.
     private static let patience: Duration = .seconds(10)
+    /// How often a step of the start is tried, with pauses that double from `firstPause`: 1.3 s in all.
+    private static let attempts = 7
+    private static let firstPause: Duration = .milliseconds(20)
 
     /// Brings the host in line with the database, before anybody is served: sessions whose leader lives go on,
     /// every other row that is not closed is ended, and what no row accounts for is removed.
-    func reconcile() async {
-        do {
-            var teardowns: [Task<Void, Never>] = []
-            for session in try store.liveSessions() {
-                if let teardown = try await reconcile(session) { teardowns.append(teardown) }
-            }
-            for admission in try store.waitingAdmissions() { try await reconcile(admission) }
-            for removed in try accounts.removeUnknown(live: registry.sessions().map(\.session)) {
-                logger.warning("leftover removed", metadata: ["what": "\(removed)"])
-            }
-            await wait(for: teardowns)
-        } catch {
-            // Not a reason to keep the host's administrators out: new logins are judged by the same database.
-            logger.error("reconciliation is not complete", metadata: ["reason": "\(error)"])
+    ///
+    /// - Throws: when it cannot be known what has to be ended or watched. Then nobody is served: the service manager
+    ///   starts the agent again, and administrators that are exempt get in without it.
+    func reconcile() async throws {
+        for session in try await insist("read sessions", { try store.liveSessions() }) { try await reconcile(session) }
+        for admission in try await insist("read admissions", { try store.waitingAdmissions() }) {
+            try await reconcile(admission)
         }
+        do {
+            try await insist("remove leftovers") {
+                for removed in try accounts.removeUnknown(live: registry.sessions().map(\.session)) {
+                    logger.warning("leftover removed", metadata: ["what": "\(removed)"])
+                }
+            }
+        } catch {
+            // Homes and files whose session is closed: usher-shell lets nobody in by them.
+            logger.error("leftovers stay", metadata: ["reason": "\(error)"])
+        }
+        try await waitForTeardowns()
     }
 
-    /// The teardown of a session that does not go on; nil for one that does.
-    private func reconcile(_ row: Session) async throws(SystemError) -> Task<Void, Never>? {
+    /// What fails for a moment (a full disk, no descriptor left) must not end sessions that go on, nor the start.
+    private func insist<Value>(_ what: String, _ body: () throws -> Value) async throws -> Value {
+        var pause = Self.firstPause
+        for _ in 1..<Self.attempts {
+            do {
+                return try body()
+            } catch {
+                logger.warning("will be tried again", metadata: ["step": "\(what)", "reason": "\(error)"])
+            }
+            try await Task.sleep(for: pause)
+            pause *= 2
+        }
+        return try body()
+    }
+
+    private func reconcile(_ row: Session) async throws {
         var session = row
-        let exists = try ProcessIdentity(row.leader).exists
+        let exists = try await insist("look for the leader") { try ProcessIdentity(row.leader).exists }
         let alive = row.admission.bootID == bootID && exists
         let revocation = store.revocations.match(row.admission.ticket, account: row.admission.account)
-        if session.state == .open, alive, revocation == nil {
-            do {
-                try accounts.publish(session)
-                var live = LiveSession(session: session)
-                live.taggedBoot = session.openedBoot
-                live.entered = true
-                registry.add(live)
-                try sessions.watch(session.admission)
-                logger.info("session adopted", metadata: ["session": "\(session.id)"])
-                return nil
-            } catch {
-                logger.error(
-                    "session not adopted", metadata: ["session": "\(session.id)", "reason": "\(error)"])
-            }
-        }
+        if session.state == .open, alive, revocation == nil, try await adopt(session) { return }
         let cause: EndCause
         if session.state == .closing {
             cause = EndCause(reason: session.endReason ?? "unknown", by: session.endedBy ?? "unknown")
@@ -54,8 +61,9 @@ extension Runtime {
         } else if let revocation {
             cause = .revoked(revocation)
         } else {
-            let byWatchdog = try Watchdog.hasEnded(row.id)
-            cause = byWatchdog ? .deadlineByWatchdog : alive ? .agentRestartedWhileOpening : .leaderDied
+            let byWatchdog = try await insist("ask the watchdog") { try Watchdog.hasEnded(row.id) }
+            let opening = alive && session.state == .opening
+            cause = byWatchdog ? .deadlineByWatchdog : opening ? .agentRestartedWhileOpening : .leaderDied
         }
         session.state = .closing
         session.endReason = cause.reason
@@ -68,31 +76,58 @@ extension Runtime {
         registry.add(LiveSession(session: session))
         logger.notice(
             "session does not go on", metadata: ["session": "\(session.id)", "reason": "\(cause.reason)"])
-        return sessions.tearDown(session, cause)
+        sessions.tearDown(session, cause)
     }
 
-    private func reconcile(_ admission: Admission) async throws(SystemError) {
+    /// A session goes on; false when its leader has died meanwhile.
+    private func adopt(_ session: Session) async throws -> Bool {
+        var live = LiveSession(session: session)
+        live.taggedBoot = session.openedBoot
+        live.entered = true
+        // Before the watch, which may find it ended at once.
+        registry.add(live)
+        guard try await watch(session.admission) else { return false }
+        do {
+            try await insist("account files of \(session.id)") { try accounts.publish(session) }
+        } catch {
+            // The run before wrote them; what changed since then is missing, and the session is not ended for it.
+            logger.error(
+                "account files not written", metadata: ["session": "\(session.id)", "reason": "\(error)"])
+        }
+        logger.info("session adopted", metadata: ["session": "\(session.id)"])
+        return true
+    }
+
+    private func reconcile(_ admission: Admission) async throws {
         if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
             return await sessions.lapse(handle: admission.handle, revocation.summary)
         }
-        if admission.bootID == bootID, try ProcessIdentity(admission.login).exists, registry.reserve(admission) {
-            do {
-                return try sessions.watch(admission)
-            } catch {
-                registry.release(handle: admission.handle)
-            }
+        let exists = try await insist("look for the login process") { try ProcessIdentity(admission.login).exists }
+        if admission.bootID == bootID, exists, registry.reserve(admission) {
+            if try await watch(admission) { return }
+            registry.release(handle: admission.handle)
         }
         await sessions.lapse(handle: admission.handle, "the login process ended while the agent was down")
     }
 
-    private func wait(for teardowns: [Task<Void, Never>]) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                for teardown in teardowns { await teardown.value }
+    /// False when the login process has ended.
+    private func watch(_ admission: Admission) async throws -> Bool {
+        try await insist("watch process \(admission.login.pid)") {
+            do throws(SystemError) {
+                try sessions.watch(admission)
+                return true
+            } catch  where error.isNotFound {
+                return false
             }
-            group.addTask { try? await Task.sleep(for: Self.patience) }
-            await group.next()
-            group.cancelAll()
+        }
+    }
+
+    /// Until nothing is closing, or for as long as the patience lasts: a process that will not die, or a disk that
+    /// takes no row, keeps its session `closing` and nobody else out.
+    private func waitForTeardowns() async throws {
+        let end = ContinuousClock.now + Self.patience
+        while ContinuousClock.now < end, registry.sessions().contains(where: \.isClosing) {
+            try await Task.sleep(for: .milliseconds(2))
         }
     }
 }

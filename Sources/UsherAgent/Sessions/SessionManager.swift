@@ -15,6 +15,8 @@ final class SessionManager: Sendable {
     /// logind has started the user's manager, 8 s on a slow machine and up to 120 s by its own limit.
     static let entryPatience: Int64 = 60_000_000_000
 
+    /// How long a row that the disk did not take waits for the next attempt.
+    static let confirmationPause: Duration = .seconds(1)
     /// Well below TimeoutStopSec of usherd.service, after which systemd kills the agent.
     static let shutdownPatience: Duration = .seconds(15)
 
@@ -160,10 +162,17 @@ final class SessionManager: Sendable {
             return true
         }
         guard first == true else { throw Denial(.internalError, "session \(id) is not opening") }
-        let logger = logger
-        store.confirmOpen(id: id) { failure in
-            if let failure {
-                logger.error("row not set to open", metadata: ["session": "\(id)", "reason": "\(failure)"])
+        confirmOpen(id: id)
+    }
+
+    /// Until the row says so, a restart of the agent would end the session.
+    private func confirmOpen(id: String) {
+        store.confirmOpen(id: id) { [self] failure in
+            guard let failure else { return }
+            logger.error("row not set to open", metadata: ["session": "\(id)", "reason": "\(failure)"])
+            Task {
+                try? await Task.sleep(for: Self.confirmationPause)
+                if registry.session(id: id)?.isClosing == false { confirmOpen(id: id) }
             }
         }
     }
