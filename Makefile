@@ -20,7 +20,7 @@ MAN     := $(PREFIX)/share/man
 UNITS   := $(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := build
-.PHONY: build install uninstall dependencies demo test test-vm bench check clean
+.PHONY: build install uninstall dependencies demo test faults test-vm bench check clean
 
 dependencies:
 	@Scripts/install-dependencies build test
@@ -71,6 +71,12 @@ demo: dependencies
 # Everything that can be shown on this machine; ends with one line of totals and is non-zero when a part failed.
 test: dependencies
 	@Scripts/test-all
+
+# The agent killed, or met with errors, at each of its system calls; then many sessions at once. Some 20 minutes.
+faults: dependencies
+	@Scripts/build-quietly release
+	@Tests/Faults/run
+	@Tests/Faults/load
 
 # The same build on machines with systemd, logind and pam_systemd.
 test-vm:

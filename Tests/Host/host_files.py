@@ -66,28 +66,36 @@ def drop_in():
 def configure(work):
     """What README.md tells an administrator to do, and the accounts that the tests use. Returns sshd's port."""
     share = pathlib.Path("/usr/share/usher")
-    for directory in ("/etc/usher/trust.d", "/etc/usher/roles.d", "/etc/ssh/sshd_config.d", "/etc/audit/rules.d"):
+    for directory in ("/etc/usher/trust.d", "/etc/usher/roles.d", "/etc/audit/rules.d"):
         os.makedirs(directory, exist_ok=True)
-    shutil.copy(share / "pam.d/usher-sshd", "/etc/pam.d/sshd")
     shutil.copy(share / "audit/rules.d/50-usher.rules", "/etc/audit/rules.d/50-usher.rules")
-    for old in pathlib.Path("/etc/ssh/sshd_config.d").glob("*.conf"):
-        old.unlink()
-    shutil.copy(share / "sshd" / drop_in() / "50-usher.conf", "/etc/ssh/sshd_config.d/50-usher.conf")
     for group in ("usher", "usher-admin", "usher-soc"):
         processes.run(["groupadd", "--system", group])
-    _name_service()
+    name_service()
     _accounts(work)
     _sudo()
     pathlib.Path("/etc/usher/exempt-users").write_text("root\nlocal1\n", encoding="ascii")
     pathlib.Path("/etc/usher/usherd.toml").write_text('log_level = "info"\n', encoding="ascii")
     for name, text in ROLES.items():
         pathlib.Path(f"/etc/usher/roles.d/{name}.toml").write_text(f'name = "{name}"\n{text}', encoding="ascii")
+    return configure_sshd()
+
+
+def configure_sshd():
+    """sshd with Usher's stack and drop-in, and nothing else of the machine's; returns its port."""
+    share = pathlib.Path("/usr/share/usher")
+    shutil.copy(share / "pam.d/usher-sshd", "/etc/pam.d/sshd")
+    os.makedirs("/etc/ssh/sshd_config.d", exist_ok=True)
+    for old in pathlib.Path("/etc/ssh/sshd_config.d").glob("*.conf"):
+        old.unlink()
+    shutil.copy(share / "sshd" / drop_in() / "50-usher.conf", "/etc/ssh/sshd_config.d/50-usher.conf")
     port = free_port()
     _sshd(port)
     return port
 
 
-def _name_service():
+def name_service():
+    """NSS as README.md says."""
     path = pathlib.Path("/etc/nsswitch.conf")
     text = path.read_text(encoding="utf-8")
     for database in ("passwd", "group", "shadow"):
