@@ -32,7 +32,7 @@ private struct SharedScratch {
         try shell("cd $S; setpriv --reuid=$U --regid=$U --clear-groups bash -euc '\(script)'")
     }
 
-    func isFound() throws -> Bool { try OwnedFiles.owners(in: place, among: [uid, uid + 1]).contains(uid) }
+    func isFound() throws -> Bool { try OwnerSearches().owners(in: place, among: [uid, uid + 1]).contains(uid) }
 
     @discardableResult
     func remove(namesAtOnce: Int = 100) throws -> OwnedFileRemoval {
@@ -82,14 +82,14 @@ struct OwnedFileTests {
         #expect(try shared.remove().removed.isEmpty)
         #expect(try shared.names == ["other"])
         #expect(try OwnedFileRemoval(of: shared.uid, in: Place("/nonexistent")) == nil)
-        #expect(try OwnedFiles.owners(in: Place("/nonexistent"), among: [shared.uid]).isEmpty)
+        #expect(try OwnerSearches().owners(in: Place("/nonexistent"), among: [shared.uid]).isEmpty)
     }
 
     @Test("a place that is a link is not looked into")
     func linkedPlace() throws {
         try shared.asUser("touch file")
         try shared.shell("ln -s shared link")
-        #expect(try OwnedFiles.owners(in: Place(shared.scratch.path + "/link"), among: [shared.uid]).isEmpty)
+        #expect(try OwnerSearches().owners(in: Place(shared.scratch.path + "/link"), among: [shared.uid]).isEmpty)
         #expect(try OwnedFileRemoval(of: shared.uid, in: Place(shared.scratch.path + "/link")) == nil)
     }
 

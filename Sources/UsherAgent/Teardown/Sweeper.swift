@@ -6,15 +6,18 @@ final class Sweeper: Sendable {
     private let remains: SharedPass<UInt32, Traces>
     /// nil on a kernel without POSIX message queues.
     private let queues: SharedQueues?
+    let searches: OwnerSearches
 
     init(executor: ThreadPoolTaskExecutor) throws(SystemError) {
         let queues = try SharedQueues()
         self.queues = queues
+        let searches = OwnerSearches()
+        self.searches = searches
         living = SharedPass(executor: executor) { matches throws(SystemError) in
             try ProcessScan.find(matching: matches)
         }
         remains = SharedPass(executor: executor) { uids throws(SystemError) in
-            try Traces.find(uids, queues: queues)
+            try Traces.find(uids, searches: searches, queues: queues)
         }
     }
 

@@ -49,7 +49,7 @@ extension Teardown {
         guard admission.kind == .ephemeral else { return step.skipped = Self.untouched }
         try Belongings.remove(Belongings(admission).jobs, &step)
         for spool in Belongings.jobSpools {
-            guard try !OwnedFiles.owners(in: spool, among: [admission.uid]).isEmpty,
+            guard try !sweeper.searches.owners(in: spool, among: [admission.uid]).isEmpty,
                 let removal = try OwnedFileRemoval(of: admission.uid, in: spool)
             else { continue }
             try await finish(removal, session, &step)

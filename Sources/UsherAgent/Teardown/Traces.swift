@@ -23,11 +23,13 @@ struct Traces: Sendable {
     static let runtimeDirectories = Place("/run/user")
 
     /// - Returns: the traces of each uid, in the order of `uids`.
-    static func find(_ uids: [UInt32], queues: SharedQueues?) throws(SystemError) -> [Traces] {
+    static func find(
+        _ uids: [UInt32], searches: OwnerSearches, queues: SharedQueues?
+    ) throws(SystemError) -> [Traces] {
         let wanted = Set(uids)
         var traces: [UInt32: Traces] = [:]
         for directory in shared {
-            for uid in try OwnedFiles.owners(in: directory, among: wanted) {
+            for uid in try searches.owners(in: directory, among: wanted) {
                 traces[uid, default: Traces()].directories.append(directory)
             }
         }

@@ -18,19 +18,10 @@ public enum OwnedFiles {
     /// what finds the rest.
     static let sharedDepth = 4
 
-    /// Those of `uids` that own something in the directory, or in what everybody may write below it. A directory
-    /// that does not exist or is a link has nothing.
-    public static func owners(in directory: Place, among uids: Set<UInt32>) throws(SystemError) -> Set<UInt32> {
-        guard let root = try open(directory) else { return [] }
-        return try owners(in: root, stage: "look through \(directory.path)", among: uids)
-    }
-
     static func owners(
         in root: borrowing OwnedDescriptor, stage: String, among uids: Set<UInt32>
     ) throws(SystemError) -> Set<UInt32> {
-        var search = OwnerSearch(uids: uids)
-        try search.look(into: root, stage: stage, depth: 0)
-        return search.found
+        try OwnerSearch.look(through: root, stage: stage).owners(among: uids)
     }
 
     /// Nil when there is no such directory.
@@ -84,33 +75,4 @@ public enum OwnedFiles {
 
     /// Whether everybody may make files in it.
     static func isShared(_ status: stat) -> Bool { isDirectory(status) && status.st_mode & S_IWOTH != 0 }
-}
-
-/// One look through a directory.
-private struct OwnerSearch {
-    let uids: Set<UInt32>
-    var found: Set<UInt32> = []
-
-    mutating func look(
-        into directory: borrowing OwnedDescriptor, stage: String, depth: Int
-    ) throws(SystemError) {
-        var stream = try DirectoryStream.open(directory, stage: stage)
-        while let next = try unsafe stream.next({ bytes in unsafe OwnedFiles.name(bytes) }) {
-            guard let name = next else { continue }
-            guard found.count < uids.count else { return }
-            do throws(SystemError) {
-                guard let status = try OwnedFiles.status(name, in: directory.rawValue, stage: stage) else { continue }
-                if uids.contains(status.st_uid) { found.insert(status.st_uid) }
-                guard OwnedFiles.isShared(status), depth < OwnedFiles.sharedDepth else { continue }
-                let below = try OwnedFiles.openBeneath(name, in: directory.rawValue, stage: stage)
-                try look(into: below, stage: stage, depth: depth + 1)
-            } catch let failure where failure.isNotFound || failure.errno == ENOTDIR || failure.errno == EXDEV {
-                // Gone, or another file system: not a place that this directory shares.
-                continue
-            } catch let failure where failure.errno == ENOTCONN || failure.errno == EACCES {
-                // A user's own mount whose server is dead tells nobody its owner: whoever asks has to look closer.
-                found = uids
-            }
-        }
-    }
 }
