@@ -101,7 +101,11 @@ private struct Walk {
         return frames.isEmpty
     }
 
-    private mutating func visit(_ name: [CChar], in frame: Frame) throws(SystemError) {
+    /// What stands there is of another type than a moment ago: it is judged anew, so often.
+    private static let exchanged = [ENOTDIR, EISDIR, ELOOP]
+    private static let patience = 100
+
+    private mutating func visit(_ name: [CChar], in frame: Frame, attempt: Int = 1) throws(SystemError) {
         do throws(SystemError) {
             guard let status = try OwnedFiles.status(name, in: frame.descriptor.rawValue, stage: stage) else { return }
             if OwnedFiles.isDirectory(status) {
@@ -115,6 +119,8 @@ private struct Walk {
             }
         } catch let failure where failure.isNotFound {
             return
+        } catch let failure where Self.exchanged.contains(failure.errno) && attempt < Self.patience {
+            try visit(name, in: frame, attempt: attempt + 1)
         } catch let failure where [EXDEV, EBUSY, ENOTCONN, EACCES].contains(failure.errno) {
             // A FUSE mount lets nobody in but its user, not even root (EACCES), and nobody when its server is dead.
             try mount(name, in: frame, failure)
@@ -268,6 +274,9 @@ private struct Walk {
             leave("directory", frame.name, in: above, "not empty")
         } catch let failure where failure.isNotFound {
             frames.removeLast()
+        } catch let failure where Self.exchanged.contains(failure.errno) {
+            frames.removeLast()
+            try visit(frame.name, in: above)
         } catch let failure where failure.isNotPermitted || failure.errno == EBUSY || failure.errno == EROFS {
             frames.removeLast()
             leave("directory", frame.name, in: above, failure.message)
