@@ -1,3 +1,4 @@
+import CUsherLinux
 import Glibc
 import Synchronization
 
