@@ -57,6 +57,11 @@ class BenchHost:
         self._host.agent.restart()
 
     @property
+    def port(self):
+        """sshd's."""
+        return self._host.port
+
+    @property
     def agent_pid(self):
         return self._host.agent.pid
 

@@ -8,6 +8,7 @@ FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]
 PROGRAMS = {
     "transactions": (["transactions.c", "pamlogin.c"], ["-lpam"]),
     "doublespend": (["doublespend.c", "pamlogin.c"], ["-lpam"]),
+    "crowd": (["crowd.c"], []),
     "dlopencost": (["dlopencost.c"], ["-lpam"]),
     "lookups": (["lookups.c"], []),
     "userdbservice": (["userdbservice.c"], []),
