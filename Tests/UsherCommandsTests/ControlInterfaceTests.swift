@@ -15,6 +15,14 @@ import UsherWire
         try checkFields("type Role") { _ = try ControlRole($0) }
     }
 
+    @Test func aRevocationHasExactlyTheFieldsOfTheInterface() throws {
+        try checkFields("type Revocation ") { _ = try ControlRevocation($0) }
+    }
+
+    @Test func aRevocationListHasExactlyTheFieldsOfTheInterface() throws {
+        try checkFields("type RevocationList ") { _ = try ControlRevocationList($0) }
+    }
+
     @Test func anExplanationHasExactlyTheFieldsOfTheInterface() throws {
         try checkFields("method ExplainRefusal(reference: string) ->") { _ = try ControlRefusal($0) }
     }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import NIOPosix
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -238,7 +239,7 @@ final class SessionManager: Sendable {
         }
         guard let session = session ?? nil else { return false }
         // The revocation is on the disk: an agent that starts again would end the session for it.
-        if cause.kind == .revoked { await killAtOnce(session) }
+        let killed = cause.kind == .revoked ? await killAtOnce(session) : []
         var rowSaysSo = false
         do {
             try await store.beginClosing(id: id, reason: cause.reason, by: cause.by, at: now)
@@ -247,26 +248,36 @@ final class SessionManager: Sendable {
             // The session ends all the same; the teardown writes the row as soon as the disk lets it.
             logger.error("row not set to closing", metadata: ["session": "\(id)", "reason": "\(error)"])
         }
-        tearDown(session, cause, rowSaysSo: rowSaysSo)
+        tearDown(session, cause, rowSaysSo: rowSaysSo, killed: killed)
         return true
     }
 
     /// Before the row says `closing`: an end that nobody can lose need not wait for the disk a second time.
-    private func killAtOnce(_ session: Session) async {
+    ///
+    /// - Returns: what was there to be killed, for the receipt.
+    private func killAtOnce(_ session: Session) async -> [Finding] {
         let cgroups = cgroups
         do {
-            try await threads.runIfActive { try cgroups.kill(session) }
+            return try await threads.runIfActive {
+                var step = TeardownStep(name: .freeze)
+                for pid in try cgroups.group(of: session).processes() { step.addProcess(pid) }
+                try cgroups.kill(session)
+                return step.removed
+            }
         } catch {
             // The teardown does it again and says so when it cannot.
             logger.warning("not killed at once", metadata: ["session": "\(session.id)", "reason": "\(error)"])
+            return []
         }
     }
 
     /// Does the teardown of a session that the registry has as `closing`.
     @discardableResult
-    func tearDown(_ session: Session, _ cause: EndCause, rowSaysSo: Bool = false) -> Task<Void, Never> {
+    func tearDown(
+        _ session: Session, _ cause: EndCause, rowSaysSo: Bool = false, killed: [Finding] = []
+    ) -> Task<Void, Never> {
         Task(executorPreference: teardown.executor) {
-            await self.teardown.run(session, cause: cause, rowSaysSo: rowSaysSo)
+            await self.teardown.run(session, cause: cause, rowSaysSo: rowSaysSo, killed: killed)
             self.registry.remove(id: session.id)
         }
     }

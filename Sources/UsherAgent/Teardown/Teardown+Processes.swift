@@ -14,9 +14,14 @@ extension Teardown {
     private static let dyingPatience: Duration = .seconds(5)
     private static let reminder: Duration = .seconds(60)
 
-    func endProcesses(of session: Session, _ cause: EndCause, _ record: inout TeardownRecord) async {
+    func endProcesses(
+        of session: Session, _ cause: EndCause, killed: [Finding], _ record: inout TeardownRecord
+    ) async {
         let leader = ProcessIdentity(session.leader)
-        await record.step(.freeze) { step in try await freeze(session, &step) }
+        await record.step(.freeze) { step in
+            step.removed = killed
+            try await freeze(session, &step)
+        }
         await record.step(.processes) { step in
             try await kill(session)
             await endUserManager(session)

@@ -19,15 +19,17 @@ struct Teardown: Sendable {
 
     /// Returns when nothing of the session is left and its row says so.
     ///
-    /// - Parameter rowSaysSo: whether the row is known to say `closing` with this cause.
-    func run(_ session: Session, cause: EndCause, rowSaysSo: Bool) async {
+    /// - Parameters:
+    ///   - rowSaysSo: whether the row is known to say `closing` with this cause.
+    ///   - killed: processes that were killed before.
+    func run(_ session: Session, cause: EndCause, rowSaysSo: Bool, killed: [Finding]) async {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
         if !rowSaysSo {
             await TeardownRecord.untilDone("row closing", logger) { _ in try await markClosing(session, cause) }
         }
         var record = TeardownRecord(session: session.id, store: store, wasInterrupted: !rowSaysSo, logger: logger)
-        await endProcesses(of: session, cause, &record)
+        await endProcesses(of: session, cause, killed: killed, &record)
         record.save()
         await removeBelongings(of: session, cause, &record)
         let report = TeardownReport(session: session, cause: cause, steps: record.steps)
