@@ -70,8 +70,8 @@ def session_of(account):
 
 
 class Ending:
-    """One session that is revoked while somebody watches: milliseconds until the answer, until the last of its processes
-    was dead, and until the leader was too."""
+    """One session that is revoked while somebody watches: milliseconds until the answer, until the last of its
+    processes was dead, and until the leader was too."""
 
     def __init__(self, host, account, ticket, count):
         with Client(host.port, account, ticket) as client:
@@ -110,7 +110,8 @@ class Ending:
                 ready = poll.poll(PATIENCE * 1000)
                 now = (time.monotonic() - start) * 1000
                 if not ready:
-                    raise RuntimeError(f"{PATIENCE:.0f} s after the revocation: {', '.join(sorted(waiting))} is missing")
+                    missing = ", ".join(sorted(waiting))
+                    raise RuntimeError(f"{PATIENCE:.0f} s after the revocation: {missing} is missing")
                 for descriptor, _ in ready:
                     if descriptor == events:
                         if self._is_empty(events):
