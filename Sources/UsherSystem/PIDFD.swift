@@ -17,8 +17,13 @@ public final class PIDFD: Sendable {
 
     /// Pins whatever process has the pid now (ESRCH when none has).
     public static func open(_ pid: Int32) throws(SystemError) -> PIDFD {
-        let descriptor = try SystemCall.run("pidfd_open \(pid)") { pidfd_open(pid, 0) }
-        return PIDFD(pid: pid, owned: OwnedDescriptor(owning: descriptor))
+        do throws(SystemError) {
+            let descriptor = try SystemCall.run("pidfd_open \(pid)") { pidfd_open(pid, 0) }
+            return PIDFD(pid: pid, owned: OwnedDescriptor(owning: descriptor))
+        } catch  where error.errno == EINVAL {
+            // What Linux 6.1 says of a process that is reaped during the call, and any kernel of a thread.
+            throw SystemError("pidfd_open \(pid)", errno: ESRCH)
+        }
     }
 
     /// Pins this very process; ESRCH when it is gone, also when another has its pid.
