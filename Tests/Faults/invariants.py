@@ -4,7 +4,7 @@ import time
 
 from phases import ACCOUNTS, HOMES
 
-PATIENCE = 15
+PATIENCE = 30
 
 
 def residue(host, login):

@@ -45,7 +45,7 @@ expect_nothing_left() { # WHAT
         echo \"left: \$left\"; exit 1"
     expect "$1: the row says closed" "
         for i in \$(seq $patience); do
-            usher session show $session | grep -qE 'state[: ]+closed' && exit 0; sleep 1
+            usher session show $session | grep -qE '^state[[:space:]:]+closed' && exit 0; sleep 1
         done; usher session show $session; exit 1"
     wait "$client" || true
 }
