@@ -30,6 +30,7 @@ actor ResidueKeeper {
     private var lastJob: Int64 = 0
     private var background: OwnershipScan?
     private var isOrdered = false
+    private var work: [Task<Void, Never>] = []
     /// Boot clock, nanoseconds.
     private var lastPass = SystemClock.boottimeNanoseconds()
 
@@ -95,9 +96,9 @@ actor ResidueKeeper {
         do {
             let scan = try makeScan(.background)
             background = scan
-            Task {
-                await perform(.background, job: nil, scan)
-                background = nil
+            start {
+                await self.perform(.background, job: nil, scan)
+                await self.endBackground()
             }
         } catch {
             logger.error("files of ended sessions not looked for", metadata: ["reason": "\(error)"])
@@ -124,12 +125,20 @@ actor ResidueKeeper {
         let number = lastJob
         jobs[number] = ResidueJob(number: number, scan: scan)
         jobs[number - Self.remembered] = nil
-        Task {
-            await perform(order, job: number, scan)
-            isOrdered = false
+        start {
+            await self.perform(order, job: number, scan)
+            await self.endOrder()
         }
         return number
     }
+
+    private func start(_ body: @escaping @Sendable () async -> Void) {
+        // One of each kind at most: what came before is through, or is about to be.
+        work = work.suffix(1) + [Task { await body() }]
+    }
+
+    private func endBackground() { background = nil }
+    private func endOrder() { isOrdered = false }
 
     /// No residue of the uid is known.
     struct UnknownResidue: Error {
@@ -142,7 +151,13 @@ actor ResidueKeeper {
     func stop() async {
         background?.cancel()
         for job in jobs.values where job.state == .running { job.scan.cancel() }
-        try? await walker.shutdownGracefully()
+        // They write what they found, and the database is still open.
+        for task in work { await task.value }
+        do {
+            try await walker.shutdownGracefully()
+        } catch {
+            logger.error("the thread of scans did not end", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func makeScan(_ order: ResidueOrder) throws(SystemError) -> OwnershipScan {
