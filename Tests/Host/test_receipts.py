@@ -95,7 +95,7 @@ def test_an_end_by_an_administrator_and_one_after_a_crash_tell_their_cause(host,
         session = observe.closed_session_of(name)
         receipt = observe.usher("session", "receipt", session["id"])[0]
         causes.append((receipt["reason"], receipt["by"].partition(" (")[0]))
-    assert causes == [("end of the test", "uid 0"), ("leader died", "agent")]
+    assert causes == [("operator: end of the test", "uid 0"), ("leader died", "agent")]
 
 
 def test_a_live_session_has_no_receipt_and_its_operator_may_not_sign_one(host, broker, name):
