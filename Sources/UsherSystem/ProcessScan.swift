@@ -6,12 +6,17 @@ public struct SessionMatch: Sendable, Hashable {
     public var auditSession: UInt32?
     /// Real, effective, saved or file system uid. Root never matches: it is nobody's own.
     public var uid: UInt32?
+    /// The `auid` that the kernel gave every process of the login, whatever uid they have now. "Unset" never matches.
+    public var loginUID: UInt32?
     /// The cgroup as `Processes.cgroup` shows it, with all below it. `/` never matches.
     public var cgroup: String?
 
-    public init(auditSession: UInt32? = nil, uid: UInt32? = nil, cgroup: String? = nil) {
+    public init(
+        auditSession: UInt32? = nil, uid: UInt32? = nil, loginUID: UInt32? = nil, cgroup: String? = nil
+    ) {
         self.auditSession = auditSession
         self.uid = uid
+        self.loginUID = loginUID
         self.cgroup = cgroup
     }
 }
@@ -82,6 +87,7 @@ public enum ProcessScan {
 private struct Criteria {
     var sessions: [UInt32: [Int]] = [:]
     var uids: [UInt32: [Int]] = [:]
+    var loginUIDs: [UInt32: [Int]] = [:]
     var groups: [(path: [UInt8], match: Int)] = []
     /// What all group paths begin with: most processes of a host are told apart by it.
     var commonPrefix: [UInt8] = []
@@ -92,6 +98,7 @@ private struct Criteria {
                 sessions[session, default: []].append(index)
             }
             if let uid = match.uid, uid != 0 { uids[uid, default: []].append(index) }
+            if let uid = match.loginUID, uid != Processes.unset { loginUIDs[uid, default: []].append(index) }
             guard let path = match.cgroup.map({ Array($0.utf8) }), path.count > 1, path[0] == UInt8(ascii: "/") else {
                 continue
             }
@@ -100,7 +107,7 @@ private struct Criteria {
         }
     }
 
-    var isEmpty: Bool { sessions.isEmpty && uids.isEmpty && groups.isEmpty }
+    var isEmpty: Bool { sessions.isEmpty && uids.isEmpty && loginUIDs.isEmpty && groups.isEmpty }
 
     /// Whether `bytes[range]` is `path` or below it.
     static func lies(_ bytes: Span<UInt8>, _ range: Range<Int>, in path: [UInt8]) -> Bool {
@@ -184,6 +191,12 @@ private struct ProcessPass: ~Copyable {
         if !criteria.sessions.isEmpty, let count = try read(pid, "/sessionid"),
             let session = ProcessParser.number(buffer.span, 0..<count), session < UInt64(Processes.unset),
             let matches = criteria.sessions[UInt32(session)]
+        {
+            hits += matches
+        }
+        if !criteria.loginUIDs.isEmpty, let count = try read(pid, "/loginuid"),
+            let uid = ProcessParser.number(buffer.span, 0..<count), uid < UInt64(Processes.unset),
+            let matches = criteria.loginUIDs[UInt32(uid)]
         {
             hits += matches
         }

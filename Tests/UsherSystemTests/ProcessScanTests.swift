@@ -30,6 +30,21 @@ struct ProcessScanTests {
         #expect(try found(SessionMatch(auditSession: session, uid: uid)) == [helper.pid])
     }
 
+    @Test("by the loginuid alone, which root of another audit session still has")
+    func loginUID() throws {
+        let uid = try freshUID()
+        let helper = try Helper(
+            shell: """
+                echo \(uid) > /proc/self/loginuid; echo 4294967295 > /proc/self/loginuid
+                echo \(uid) > /proc/self/loginuid; exec sleep 60
+                """)
+        try helper.becomes("sleep")
+        #expect(try found(SessionMatch(loginUID: uid)) == [helper.pid])
+        #expect(try found(SessionMatch(uid: uid)).isEmpty)
+        #expect(try ProcessScan.signal(Signals.kill, [helper.pid], matching: SessionMatch(loginUID: uid)) == 1)
+        #expect(try ProcessScan.find(matching: [SessionMatch(loginUID: Processes.unset)]) == [[]])
+    }
+
     @Test("one pass serves many sessions and keeps them apart")
     func manySessions() throws {
         let uids = try (0..<20).map { _ in try freshUID() }

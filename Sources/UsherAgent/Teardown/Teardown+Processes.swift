@@ -61,11 +61,12 @@ extension Teardown {
     }
 
     /// The cgroup is not part of it: the kernel itself kills a group whole and says when it is empty, so no pass has to
-    /// read the group of every process of the host.
+    /// read the group of every process of the host. The loginuid of an account that is the session's alone says more
+    /// than the audit session: what cron or at started in its name has another `ses` and the same loginuid.
     private func match(_ session: Session) -> SessionMatch {
-        SessionMatch(
-            auditSession: session.auditSession,
-            uid: session.admission.kind == .ephemeral ? session.admission.uid : nil)
+        let uid = session.admission.uid
+        return session.admission.kind == .ephemeral
+            ? SessionMatch(uid: uid, loginUID: uid) : SessionMatch(auditSession: session.auditSession)
     }
 
     /// Kills until the cgroup is empty and so many passes in a row over all processes find nothing but the one spared:

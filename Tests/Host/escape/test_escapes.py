@@ -22,9 +22,9 @@ from login import Client
 PROGRAM = pathlib.Path(__file__).with_name("tricks.py").read_text(encoding="utf-8")
 SUDOERS = pathlib.Path("/etc/sudoers.d/usher-escape")
 TRICKS = ["new_session", "double_fork", "ignored_signals", "fork_bomb", "stopped", "traced", "other_user",
-          "root_leaves_group", "root_leaves_group_and_uid", "new_audit_session", "fork_bomb_outside", "saved_uid",
-          "namespaces", "later_jobs", "records", "busy_home", "immutable", "many_files", "set_id", "interprocess",
-          "keyrings", "terminals", "ports", "everything"]
+          "root_leaves_group", "root_leaves_group_and_uid", "new_audit_session", "root_of_a_new_audit_session",
+          "fork_bomb_outside", "saved_uid", "namespaces", "later_jobs", "records", "busy_home", "immutable",
+          "many_files", "set_id", "interprocess", "keyrings", "terminals", "ports", "everything"]
 
 
 @pytest.fixture(autouse=True)

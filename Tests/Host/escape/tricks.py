@@ -138,6 +138,11 @@ def new_audit_session():
             "os.setresgid(UID, UID, UID)\nos.setresuid(UID, UID, UID)\nstay()")
 
 
+def root_of_a_new_audit_session():
+    """What sudo in a cron job looks like: another cgroup, another audit session, root; only the loginuid is left."""
+    as_root(LEAVE + RESET + "open('/proc/self/loginuid', 'w').write(str(UID))\nstay()")
+
+
 def fork_bomb_outside():
     """The same outside the cgroup: no cgroup.kill reaches it."""
     as_root(LEAVE + RESET + "open('/proc/self/loginuid', 'w').write(str(UID))\nimport resource, time\n"
@@ -343,8 +348,8 @@ def everything():
 
 
 EVERYTHING = (new_session, double_fork, ignored_signals, stopped, traced, other_user, root_leaves_group,
-              new_audit_session, later_jobs, records, set_id, interprocess, keyrings, terminals, ports, busy_home,
-              immutable)
+              new_audit_session, root_of_a_new_audit_session, later_jobs, records, set_id, interprocess, keyrings,
+              terminals, ports, busy_home, immutable)
 
 if __name__ == "__main__":
     globals()[sys.argv[1]]()
