@@ -52,10 +52,12 @@ def child(body):
 
 
 def as_root(script):
-    """Runs a Python script as root; one that calls `stay()` goes on in the background."""
-    stay = ("def stay():\n import os, time\n r = os.open('/dev/null', os.O_RDWR)\n"
+    """Runs a Python script as root; one that calls `stay()` goes on in the background from there."""
+    stay = ("def stay():\n import os, time\n os.write(writer, b'x')\n r = os.open('/dev/null', os.O_RDWR)\n"
             " [os.dup2(r, n) for n in (0, 1, 2)]\n while True: time.sleep(600)\n")
-    fork = "import os\nif os.fork(): os._exit(0)\nos.setsid()\n" if "stay()" in script else "import os\n"
+    fork = ("import os\nreader, writer = os.pipe()\n"
+            "if os.fork():\n os.close(writer)\n os._exit(0 if os.read(reader, 1) else 1)\n"
+            "os.setsid()\n" if "stay()" in script else "import os\n")
     subprocess.run(["sudo", "-n", "/usr/bin/python3", "-c", f"{stay}UID = {UID}\nNAME = {NAME!r}\n{fork}{script}"],
                    check=True, stdin=subprocess.DEVNULL)
 
@@ -119,8 +121,10 @@ def other_user():
     as_root("os.setresgid(65534, 65534, 65534)\nos.setresuid(65534, 65534, 65534)\nstay()")
 
 
-LEAVE = "open('/sys/fs/cgroup/cgroup.procs', 'w').write(str(os.getpid()))\n"
-RESET = ("open('/proc/self/loginuid', 'w').write('4294967295')\n")
+LEAVE = ("root = next(line.split()[1] for line in open('/proc/mounts') if line.split()[2] == 'cgroup2')\n"
+         "group = os.open(f'{root}/cgroup.procs', os.O_WRONLY)\nos.write(group, str(os.getpid()).encode())\n"
+         "assert '0::/\\n' in open('/proc/self/cgroup').read()\n")
+RESET = "open('/proc/self/loginuid', 'w').write('4294967295')\n"
 
 
 def root_leaves_group():
