@@ -1,10 +1,12 @@
 """What is revoked does not log in, and what it had open ends at once: by command and by a signed list."""
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
 import signal
 import time
+import typing
 
 import pytest
 
@@ -177,10 +179,29 @@ def test_nobody_inside_a_session_revokes_or_lifts(host, broker, name):
     assert [each["id"] for each in standing()] == [made["revocation"]["id"]]
 
 
+def test_a_member_of_usher_soc_reads_what_is_revoked_and_one_of_usher_admin_revokes(host, broker):
+    made = revoke("role", "dba")["revocation"]["id"]
+    answers = {}
+    for group in ("usher-soc", "usher-admin"):
+        processes.run(["usermod", "-G", f"usher,{group}", "operator2"])
+        member = ["setpriv", "--reuid", "operator2", "--regid", "operator2", "--init-groups"]
+        answers[group] = [processes.run([*member, "usher", "revoke", *words]).returncode for words in (
+            ["list"], ["role", "short", "--reason", REASON], ["lift", made, "--reason", REASON])]
+    processes.run(["usermod", "-G", "", "operator2"])
+    assert answers == {"usher-soc": [0, 5, 5], "usher-admin": [0, 0, 0]}
+    assert [each["value"] for each in standing()] == ["short"]
+
+
+@dataclasses.dataclass
+class Hold:
+    """What a test does with the login that it holds: waits until it is there, and lets it go on."""
+    wait: typing.Callable
+    free: typing.Callable
+
+
 @contextlib.contextmanager
 def held_before_open(host):
-    """Logins wait in the session phase, before pam_usher, until the block sets them free. Gives a function that waits
-    until one does."""
+    """Logins wait in the session phase, before pam_usher, until they are set free."""
     stack = pathlib.Path("/etc/pam.d/sshd")
     before = stack.read_text(encoding="ascii")
     reached, free = host.work / "hold-reached", host.work / "hold-free"
@@ -192,25 +213,30 @@ def held_before_open(host):
         file.unlink(missing_ok=True)
     stack.write_text(f"session optional pam_exec.so {script}\n{before}", encoding="ascii")
     try:
-        yield lambda: processes.wait_until(reached.exists, 15, "a login in the session phase")
+        yield Hold(lambda: processes.wait_until(reached.exists, 15, "a login in the session phase"), free.touch)
     finally:
         free.touch()
         stack.write_text(before, encoding="ascii")
 
 
-@pytest.mark.parametrize("kind", ["key", "all"])
-def test_what_is_revoked_between_the_burn_and_the_session_wins(host, broker, client, name, ticket, kind):
-    with held_before_open(host) as wait:
-        login = client.start("echo came in; sleep 600")
-        wait()
+@pytest.mark.parametrize("kind, words", [("key", ["echo came in; sleep 600"]), ("all", ["echo came in; sleep 600"]),
+                                         ("role", ["-N"])], ids=["key", "all", "no command"])
+def test_what_is_revoked_between_the_burn_and_the_session_wins(host, broker, name, ticket, kind, words):
+    # A connection without a command has to go too: nothing of it would be a session.
+    options = words if words == ["-N"] else []
+    with held_before_open(host) as held, Client(host.port, name, ticket, options=options) as client:
+        login = client.start(*([] if options else words))
+        held.wait()
         made = revoke(kind, *KINDS[kind](broker, name, ticket))
         assert (made["sessionsEnded"], made["admissionsLapsed"]) == (0, 1)
-    output, _ = login.communicate(timeout=30)
+        held.free()
+        output, _ = login.communicate(timeout=30)
     assert "came in" not in output and login.returncode != 0
     assert not [each for each in observe.usher("session", "list", "--all") if each["account"] == name]
     observe.assert_nothing_left(name)
-    log = host.agent.log.read_text(encoding="utf-8")
-    assert f"account={name}" in log and "phase=open_session" in log
+    refused = [line for line in host.agent.log.read_text(encoding="utf-8").splitlines()
+               if f"account={name} " in line and "phase=open_session" in line]
+    assert [("code=revoked" in line, REASON in line) for line in refused] == [(True, True)]
     lift(made["revocation"])
     observe.assert_refused(host, attempt(host.port, name, ticket), "replayed")
 
