@@ -62,6 +62,9 @@ ends_of_every_cause() {
     begin_session "$stay_around"
     expect "an administrator ends the session" "usher session end $session --reason test"
     expect_nothing_left "an administrator ends the session"
+    begin_session "$stay_around"
+    expect "the account is revoked" "usher revoke account $account --reason test | grep -q '; 1 session ended'"
+    expect_nothing_left "the account is revoked"
     begin_session "$stay_around" --max 20s
     expect_nothing_left "the deadline"
 }
