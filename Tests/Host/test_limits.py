@@ -318,6 +318,31 @@ def test_an_administrator_extends_a_session_but_not_beyond_the_role(host, broker
     assert late.returncode == 6, late
 
 
+def test_an_administrator_inside_a_session_does_not_extend_it_one_outside_does(host, broker):
+    members = {"operator1": "usher,usher-admin", "operator2": "usher,usher-admin"}
+    for member, groups in members.items():
+        processes.run(["usermod", "-aG", groups, member])
+    try:
+        with Client(host.port, "operator1", forge.ticket(broker, "operator1", rol="standing", max=600)) as client:
+            login = client.start("sh")
+            session = observe.session_of("operator1")
+            asked = ["usher", "session", "extend", session["id"], "--by", "60s", "--reason", "mine"]
+            login.stdin.write(" ".join(asked) + "; echo status=$?\n")
+            login.stdin.flush()
+            assert login.stdout.readline() == "status=5\n"
+            assert state_of(session)["endsAt"] == session["endsAt"]
+            as_admin = ["setpriv", "--reuid", "operator2", "--regid", "operator2", "--init-groups"]
+            answer = processes.run([*as_admin, *asked])
+            assert answer.returncode == 0, answer
+            assert state_of(session)["endsAt"] == session["endsAt"] + 60
+            login.communicate(timeout=20)
+        assert cause(closed(session, 20)) == ("closed", "leader")
+    finally:
+        for member, groups in members.items():
+            for group in groups.split(","):
+                processes.run(["gpasswd", "-d", member, group])
+
+
 # The second hand
 
 
@@ -371,7 +396,7 @@ def test_a_deadline_holds_while_the_agent_is_killed_or_stopped(host, broker, nam
                 assert cause(closed(session, 20)) == ("deadline", "watchdog")
             else:
                 host.agent.signal(signal.SIGCONT)
-                closed(session, 20)
+                assert closed(session, 20)["endReason"] == "deadline"
             assert state_of(second)["state"] == "open"
             observe.end(second)
             goes_on.communicate(timeout=20)

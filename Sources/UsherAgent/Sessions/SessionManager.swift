@@ -287,7 +287,10 @@ final class SessionManager: Sendable {
         if registry.release(handle: handle) {
             await lapse(handle: handle, "the login process ended")
         } else if let live = registry.session(handle: handle) {
-            await end(id: live.id, .leaderDied)
+            // An agent that was stopped, or slept with the host, finds what the watchdog did meanwhile.
+            let isLate = SystemClock.boottimeNanoseconds() >= live.session.endsBoot
+            let byWatchdog = isLate ? (try? Watchdog.hasEnded(live.id)) ?? false : false
+            await end(id: live.id, byWatchdog ? .deadlineByWatchdog : .leaderDied)
         }
     }
 

@@ -19,6 +19,7 @@ public struct Watchdog {
     private let logger: Logger
     /// Sessions of which nothing is left to kill.
     private var over: Set<String> = []
+    private var told: Set<String> = []
 
     /// - Parameter agent: whom it serves, `PID:START` as `argument(for:)` writes it.
     public static func run(agent: String) throws {
@@ -111,16 +112,19 @@ public struct Watchdog {
         }
         // Before the kill: the next agent reads it as the cause.
         try Files.writeAtomically(Self.record(of: session.id), [], mode: 0o600)
-        let reached = try ProcessScan.signal(Signals.kill, processes, matching: match)
-        logger.critical(
-            "session ended at its deadline: the agent did not",
-            metadata: ["session": "\(session.id)", "processes": "\(reached)"])
+        try ProcessScan.signal(Signals.kill, processes, matching: match)
+        // Once: a process that cannot die now is killed again until it does.
+        if told.insert(session.id).inserted {
+            logger.critical(
+                "session ended at its deadline: the agent did not",
+                metadata: ["session": "\(session.id)", "processes": "\(processes.count)"])
+        }
     }
 
     /// Says that the watchdog ended a session.
     private static func record(of id: String) -> String { "\(DeadlineList.directory)/ended.\(id)" }
 
-    /// Whether the watchdog ended the session; asked once.
+    /// Whether the watchdog ended the session; it can be asked once.
     static func hasEnded(_ id: String) throws(SystemError) -> Bool {
         try Files.remove(record(of: id))
     }
