@@ -33,6 +33,11 @@ public enum CurrentProcess {
         unsafe getenv(name).map { text in unsafe String(cString: text) }
     }
 
+    /// What ps(1) and pgrep(1) call this process: at most 15 bytes.
+    public static func setName(_ name: String) throws(SystemError) {
+        try Files.writeKernelFile("/proc/self/comm", name)
+    }
+
     /// Ends this process at once.
     public static func exit(_ status: Int32) -> Never {
         Glibc.exit(status)

@@ -14,6 +14,7 @@ import forge
 import observe
 import processes
 from login import Client
+from namespaces import namespace_of
 
 # How late a session may be found idle: a step of the terminals' clock, the window of its work, a look, the machine.
 LATE = 8 + 3 + 6
@@ -347,8 +348,9 @@ def test_an_administrator_inside_a_session_does_not_extend_it_one_outside_does(h
 
 
 def watchdogs():
+    """Those of this private host; other agents of the machine have their own."""
     found = []
-    for pid in processes.all_pids():
+    for pid in processes.in_namespace(namespace_of()):
         with contextlib.suppress(OSError):
             words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
             if b"--watchdog" in words and processes.alive(pid):

@@ -31,6 +31,8 @@ public struct Watchdog {
         guard CurrentProcess.effectiveUserID == 0 else {
             throw SystemError("watchdog", refused: "usherd must run as root")
         }
+        // Whoever looks for the agent by its name must not find this.
+        try CurrentProcess.setName("usher-watchdog")
         var watchdog = Watchdog(
             agent: ProcessIdentity(pid: pid, startTime: start), bootID: try SystemClock.bootID(),
             cgroups: try SessionCgroups(), logger: Logger(label: "usherd-watchdog"))
