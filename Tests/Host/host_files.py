@@ -22,7 +22,7 @@ ROLES = {
     "elsewhere": 'services = ["login"]\nmax_duration = 3600\n',
     # Idle after the least that a test can wait for: terminals are counted in steps of eight seconds.
     "watched": "idle_timeout = 4\nmax_duration = 3600\n",
-    "working": 'idle_timeout = 6\nidle_counts = "io"\nmax_duration = 3600\n',
+    "working": 'idle_timeout = 10\nidle_counts = "io"\nmax_duration = 3600\n',
     "untrusted": "max_duration = 3600\n",
     "standing": 'accounts = ["operator1"]\nmax_duration = 3600\n',
     "anyone": 'accounts = ["ephemeral", "operator1", "operator2"]\nmax_duration = 3600\n',
