@@ -1,4 +1,6 @@
 """The points at which a fault strikes, and one of them done: fault, restart, every invariant."""
+import pathlib
+import signal
 import time
 import traceback
 from dataclasses import dataclass
@@ -25,6 +27,10 @@ ERRORS = {
 PLACES = {"KILL": 24, "error": 8, "lasting": 3}
 # Errors that stay until the fault is over, as those of a full disk do.
 LASTING = {"ENOSPC", "EIO", "EMFILE"}
+
+
+# Seconds for one point; the slowest, a start on a disk that stays broken, takes some 30 on a quiet machine.
+LONGEST = 90
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,10 @@ def points_of(phase, calls):
     return [Point(phase, fault) for fault in found]
 
 
+def _too_long(_number, _frame):
+    raise TimeoutError(f"the point took more than {LONGEST} s")
+
+
 class Matrix:
     """Does points on one light host, one after another."""
 
@@ -78,6 +88,7 @@ class Matrix:
         self.host = host
         self._trace = host.work / "strace"
         self._phase = None
+        signal.signal(signal.SIGALRM, _too_long)
 
     def record(self):
         """What each phase does when nothing goes wrong: all points."""
@@ -95,6 +106,7 @@ class Matrix:
         happen, is not judged and not counted."""
         start = time.monotonic()
         reached, broken = False, []
+        signal.alarm(LONGEST)
         try:
             phase, tracing = self._strike(point.phase, point.fault)
             files = tracing.injected
@@ -105,7 +117,9 @@ class Matrix:
                 reached = False
                 self._repair()
         except Exception:
-            reached, broken = True, [traceback.format_exc(limit=-3)]
+            reached, broken = True, [traceback.format_exc(limit=-6), self._state()]
+        finally:
+            signal.alarm(0)
         if broken:
             broken.append(self.host.tail(12))
             self._repair()
@@ -130,6 +144,14 @@ class Matrix:
         if self.host.agent.poll() is not None:
             self.host.start_agent()
         return phase, tracing
+
+    def _state(self):
+        """What the kernel says of the agent, for a point that took too long."""
+        try:
+            text = pathlib.Path(f"/proc/{self.host.agent.pid}/status").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return "the agent is gone"
+        return " ".join(line for line in text.splitlines() if line.startswith(("State", "TracerPid", "Threads")))
 
     def _repair(self):
         """A fresh agent, so that the next point has a chance."""

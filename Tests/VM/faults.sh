@@ -74,10 +74,11 @@ deadline_with_a_dead_agent() {
     begin_session "$stay_around" --max 90s
     expect "the session's scope has a RuntimeMaxSec of its own" "
         limit=\$(systemctl show -P RuntimeMaxUSec usher-$session.scope); echo \"\$limit\"; [ \"\$limit\" != infinity ]"
-    # Masked, as the service manager would start it again within a second.
+    # Masked, as the service manager would start it again within a second; with its watchdog, which is the other hand.
     expect "the agent is killed and stays down" '
         systemctl mask --runtime usherd && systemctl kill --kill-whom=all --signal=KILL usherd; sleep 3
-        ! systemctl is-active usherd && ! pgrep -x usherd'
+        for i in $(seq 60); do pkill -KILL -x usherd || break; sleep 1; done
+        ! systemctl is-active -q usherd && ! pgrep -x usherd'
     expect "without the agent the processes of the scope end at the deadline" "
         for i in \$(seq $patience); do
             grep -q 'populated 0' /sys/fs/cgroup/usher.slice/usher-$session.scope/cgroup.events 2>/dev/null ||
