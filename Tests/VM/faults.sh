@@ -77,7 +77,7 @@ deadline_with_a_dead_agent() {
     # Masked, as the service manager would start it again within a second; with its watchdog, which is the other hand.
     expect "the agent is killed and stays down" '
         systemctl mask --runtime usherd && systemctl kill --kill-whom=all --signal=KILL usherd; sleep 3
-        for i in $(seq 60); do pkill -KILL -x usherd || break; sleep 1; done
+        systemctl stop "usher-watchdog-*.service"
         ! systemctl is-active -q usherd && ! pgrep -x usherd'
     expect "without the agent the processes of the scope end at the deadline" "
         for i in \$(seq $patience); do
