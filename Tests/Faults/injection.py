@@ -3,9 +3,11 @@
 strace counts for each thread by itself, so a point is "the first thread that comes to its N-th call of this name".
 """
 import collections
+import contextlib
 import os
 import pathlib
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 
@@ -86,12 +88,15 @@ class Tracing:
         tracer = self._process.pid if self._process else _tracer(pathlib.Path(f"/proc/{pid}"))
         if tracer:
             try:
-                os.kill(tracer, 15)
+                os.kill(tracer, signal.SIGTERM)
             except ProcessLookupError:
                 pass
         if self._process:
             self._process.wait(20)
         processes.wait_until(lambda: not _tracer(pathlib.Path(f"/proc/{pid}")), 20, "strace let go", interval=0.003)
+        # strace stops a thread to let go of it; when it ends in that moment, the stop stays.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
     @property
     def injected(self):

@@ -117,11 +117,11 @@ class Matrix:
                 reached = False
                 self._repair()
         except Exception:
-            reached, broken = True, [traceback.format_exc(limit=-6), self._state()]
+            reached, broken = True, [traceback.format_exc(limit=-6)]
         finally:
             signal.alarm(0)
         if broken:
-            broken.append(self.host.tail(12))
+            broken += [self._state(), self.host.tail(12)]
             self._repair()
         return Result(point, reached, broken, time.monotonic() - start)
 
