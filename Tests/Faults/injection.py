@@ -60,8 +60,7 @@ class Tracing:
     def __init__(self, output, fault=None):
         self.output = pathlib.Path(output)
         self.output.unlink(missing_ok=True)
-        # -I 2: with -o and a command, strace would not take SIGTERM, and so not let go.
-        self._options = ["strace", "-f", "-y", "-q", "-I", "2", "-o", str(self.output)]
+        self._options = ["strace", "-f", "-y", "-q", "-o", str(self.output)]
         self._options += fault.options() if fault else []
         self._process = None
         self._agent = None
@@ -84,19 +83,22 @@ class Tracing:
         return 0 not in tracers
 
     def detach(self, pid):
-        """Lets the agent go on without us; also after it has ended."""
+        """Lets the agent go on without us; also after it has ended. By SIGKILL: strace writes line by line, the kernel
+        lets go of all that a dead tracer held, and strace itself may wait for ever for a thread that just forks."""
         tracer = self._process.pid if self._process else _tracer(pathlib.Path(f"/proc/{pid}"))
         if tracer:
-            try:
-                os.kill(tracer, signal.SIGTERM)
-            except ProcessLookupError:
-                pass
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(tracer, signal.SIGKILL)
         if self._process:
             self._process.wait(20)
-        processes.wait_until(lambda: not _tracer(pathlib.Path(f"/proc/{pid}")), 20, "strace let go", interval=0.003)
-        # strace stops a thread to let go of it; when it ends in that moment, the stop stays.
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+        processes.wait_until(lambda: self._none_traced(pid), 20, "strace let go", interval=0.003)
+
+    @staticmethod
+    def _none_traced(pid):
+        try:
+            return not any(_tracer(task) for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+        except OSError:
+            return True
 
     @property
     def injected(self):

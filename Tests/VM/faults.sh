@@ -69,11 +69,13 @@ ends_of_every_cause() {
     expect_nothing_left "the deadline"
 }
 
-# systemd's hand on the deadline: the scope's RuntimeMaxSec.
+# systemd's hand on the deadline: the scope's RuntimeMaxSec, which is the role's longest, as an administrator may extend.
 deadline_with_a_dead_agent() {
-    begin_session "$stay_around" --max 90s
+    expect "the role is made short" '
+        sed -i "s/^max_duration = .*/max_duration = 90/" /etc/usher/roles.d/dba.toml && systemctl reload usherd; sleep 2'
+    begin_session "$stay_around"
     expect "the session's scope has a RuntimeMaxSec of its own" "
-        limit=\$(systemctl show -P RuntimeMaxUSec usher-$session.scope); echo \"\$limit\"; [ \"\$limit\" != infinity ]"
+        limit=\$(systemctl show -P RuntimeMaxUSec usher-$session.scope); echo \"\$limit\"; [[ \$limit == 1min* ]]"
     # Masked, as the service manager would start it again within a second; with its watchdog, which is the other hand.
     expect "the agent is killed and stays down" '
         systemctl mask --runtime usherd && systemctl kill --kill-whom=all --signal=KILL usherd; sleep 3
@@ -85,7 +87,9 @@ deadline_with_a_dead_agent() {
                 [ ! -e /sys/fs/cgroup/usher.slice/usher-$session.scope ] && exit 0
             sleep 1
         done; exit 1"
-    expect "the agent starts again" 'systemctl unmask --runtime usherd && systemctl start usherd'
+    expect "the agent starts again, and the role is as it was" '
+        sed -i "s/^max_duration = .*/max_duration = 3600/" /etc/usher/roles.d/dba.toml
+        systemctl unmask --runtime usherd && systemctl start usherd'
     expect_nothing_left "the deadline with a dead agent"
 }
 
