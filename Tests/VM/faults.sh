@@ -69,10 +69,11 @@ ends_of_every_cause() {
     expect_nothing_left "the deadline"
 }
 
-# systemd's hand on the deadline: the scope's RuntimeMaxSec, which is the role's longest, as an administrator may extend.
+# systemd's hand on the deadline: the scope's RuntimeMaxSec. It is the role's longest, as an administrator may extend.
 deadline_with_a_dead_agent() {
     expect "the role is made short" '
-        sed -i "s/^max_duration = .*/max_duration = 90/" /etc/usher/roles.d/dba.toml && systemctl reload usherd; sleep 2'
+        sed -i "s/^max_duration = .*/max_duration = 90/" /etc/usher/roles.d/dba.toml
+        systemctl reload usherd && sleep 2'
     begin_session "$stay_around"
     expect "the session's scope has a RuntimeMaxSec of its own" "
         limit=\$(systemctl show -P RuntimeMaxUSec usher-$session.scope); echo \"\$limit\"; [[ \$limit == 1min* ]]"
