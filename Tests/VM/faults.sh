@@ -115,7 +115,6 @@ refused_again() { # WHAT
 clock_and_snapshot() {
     account=$(fresh_account)
     issue "$account"
-    "$harness/vm" save before >/dev/null
     log_in "$account" true >"$work/output" 2>"$work/errors" || fail "a login with a ticket is admitted"
     ok "a ticket is burned"
     expect "the clock is set back by an hour" 'date -s "-1 hour" >/dev/null'
@@ -127,11 +126,14 @@ clock_and_snapshot() {
     account=$kept
     expect "the clock is set right" 'date -s "+1 hour" >/dev/null'
     refused_again "a clock set right again"
-    # A ticket lives 15 minutes at most: the machine is put back, and its clock is later than that.
-    issue "$account" --valid 10s
+    # Within its time a ticket is as fresh as the machine that is put back; Docs/Architecture.md says so. Later it is not.
+    account=$(fresh_account)
+    valid=60s issue "$account"
+    "$harness/vm" save before >/dev/null
+    log_in "$account" true >"$work/output" 2>"$work/errors" || fail "a login with a short ticket is admitted"
     "$harness/vm" load before >/dev/null
-    sleep 60
-    expect "the machine is as it was before the login, its clock is not" 'systemctl is-active usherd'
+    sleep 100
+    expect "the machine is as it was before the login" 'systemctl is-active usherd'
     refused_again "a restored snapshot, after the ticket expired"
 }
 
