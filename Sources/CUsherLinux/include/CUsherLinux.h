@@ -83,3 +83,12 @@ int usher_give_file(int descriptor, uid_t uid, gid_t gid);
 
 // Lets the calling thread run, and read disks, only when nobody else wants to.
 int usher_become_idle(void);
+
+// A TCP socket that listens.
+struct usher_listener {
+    uint32_t uid;
+    uint16_t port;
+};
+
+// All that listen in this network namespace, by sock_diag(7); how many. ENOSPC when there are more than `capacity`.
+int usher_list_tcp_listeners(int family, struct usher_listener *listeners, int capacity);
