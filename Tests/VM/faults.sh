@@ -126,7 +126,7 @@ clock_and_snapshot() {
     account=$kept
     expect "the clock is set right" 'date -s "+1 hour" >/dev/null'
     refused_again "a clock set right again"
-    # Within its time a ticket is as fresh as the machine that is put back; Docs/Architecture.md says so. Later it is not.
+    # Within its time a ticket is as fresh as the machine that is put back (Docs/Architecture.md); later it is not.
     account=$(fresh_account)
     valid=60s issue "$account"
     "$harness/vm" save before >/dev/null
