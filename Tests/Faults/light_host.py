@@ -70,10 +70,11 @@ class LightHost:
         namespaces.unmount(mount)
         namespaces.mount("cgroup2", mount, "cgroup2")
         namespaces.lay_out(self.work)
-        namespaces.mount("tmpfs", "/tmp", "tmpfs", namespaces.MS_NOSUID | namespaces.MS_NODEV, "mode=1777")
         host_files.install(PROJECT)
         self._configure()
         self._build()
+        # Last, as the clone may be below the machine's /tmp.
+        namespaces.mount("tmpfs", "/tmp", "tmpfs", namespaces.MS_NOSUID | namespaces.MS_NODEV, "mode=1777")
 
     # -- coming and going --------------------------------------------------
 
