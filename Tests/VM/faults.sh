@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Ends, a dead agent, clocks and power cuts on a machine with systemd; read by Tests/VM/run, whose functions it uses.
 #
-# VM_POWER_CUTS (default 4 a machine) says how often the power is cut: one takes about a minute under emulation.
+# VM_POWER_CUTS (default 2 a machine) says how often the power is cut: one takes about a minute under emulation.
 # VM_SEED chooses the moments; it is printed.
 
 # What programs leave on a host with cron, at, logind and user managers. Some of it may be refused: then it is not left.
@@ -138,7 +138,7 @@ clock_and_snapshot() {
 }
 
 power_cuts() {
-    local cuts=${VM_POWER_CUTS:-4} seed=${VM_SEED:-$RANDOM} cut begin
+    local cuts=${VM_POWER_CUTS:-2} seed=${VM_SEED:-$RANDOM} cut begin
     printf '  %d power cuts, seed %d\n' "$cuts" "$seed"
     RANDOM=$seed
     for ((cut = 1; cut <= cuts; cut++)); do
