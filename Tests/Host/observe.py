@@ -123,16 +123,19 @@ def audit_records(host, *conditions):
                                                           re.MULTILINE)]
 
 
-def audit_of_session(host, number, wanted, seconds=15):
-    """All records of an audit session, once each of the wanted types is among them."""
+def audit_of_session(host, number, wanted, words=(), seconds=15):
+    """All records of an audit session, once each of the wanted types is among them and each of the words stands in
+    one."""
     def complete():
         records = audit_records(host, "--session", str(number))
-        return records if set(wanted) <= {kind for kind, _ in records} else None
+        found = all(any(word in text for _, text in records) for word in words)
+        return records if found and set(wanted) <= {kind for kind, _ in records} else None
     try:
         return processes.wait_until(complete, seconds, "audit records", interval=0.3)
     except TimeoutError:
         kinds = sorted({kind for kind, _ in audit_records(host, "--session", str(number))})
-        raise AssertionError(f"audit session {number} has {kinds}, not all of {sorted(wanted)}") from None
+        raise AssertionError(
+            f"audit session {number} has {kinds}, not all of {sorted(wanted)} {' '.join(words)}") from None
 
 
 def field(text, name):
