@@ -73,10 +73,19 @@ class LightHost:
         host_files.install(PROJECT)
         self._configure()
         self._build()
-        # Last, as the clone may be below the machine's /tmp.
-        namespaces.mount("tmpfs", "/tmp", "tmpfs", namespaces.MS_NOSUID | namespaces.MS_NODEV, "mode=1777")
+        self._own_tmp()
 
     # -- coming and going --------------------------------------------------
+
+    @staticmethod
+    def _own_tmp():
+        """The clone stays where it is, also when that is below the machine's /tmp."""
+        clone = os.open(PROJECT, os.O_PATH)
+        namespaces.mount("tmpfs", "/tmp", "tmpfs", namespaces.MS_NOSUID | namespaces.MS_NODEV, "mode=1777")
+        if pathlib.Path("/tmp") in PROJECT.parents:
+            PROJECT.mkdir(parents=True)
+            namespaces.mount(f"/proc/self/fd/{clone}", PROJECT, None, namespaces.MS_BIND)
+        os.close(clone)
 
     def _start_keeper(self):
         """A process outside, which ends everything of this host when the calling process has ended, however."""
