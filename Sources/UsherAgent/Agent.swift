@@ -38,7 +38,6 @@ public enum Agent {
             policy: try HostPolicy(files), configurationPath: configurationPath, threads: threads,
             teardownThreads: teardownThreads, logger: logger)
         await runtime.revocations.trustChanged(runtime.policy.now)
-        await runtime.lists.check()
         try await runtime.reconcile()
         await runtime.residue.lookForProcesses()
         try await runtime.serve()

@@ -15,6 +15,8 @@ extension Runtime {
     /// - Throws: when it cannot be known what has to be ended or watched. Then nobody is served: the service manager
     ///   starts the agent again, and administrators that are exempt get in without it.
     func reconcile() async throws {
+        try await insist("read the revocation list") { try await lists.start() }
+        await lists.check()
         for session in try await insist("read sessions", { try store.liveSessions() }) { try await reconcile(session) }
         for admission in try await insist("read admissions", { try store.waitingAdmissions() }) {
             try await reconcile(admission)
@@ -33,18 +35,18 @@ extension Runtime {
     }
 
     /// What fails for a moment (a full disk, no descriptor left) must not end sessions that go on, nor the start.
-    private func insist<Value>(_ what: String, _ body: () throws -> Value) async throws -> Value {
+    private func insist<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
         var pause = Self.firstPause
         for _ in 1..<Self.attempts {
             do {
-                return try body()
+                return try await body()
             } catch {
                 logger.warning("will be tried again", metadata: ["step": "\(what)", "reason": "\(error)"])
             }
             try await Task.sleep(for: pause)
             pause *= 2
         }
-        return try body()
+        return try await body()
     }
 
     private func reconcile(_ row: Session) async throws {

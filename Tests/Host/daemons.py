@@ -11,6 +11,7 @@ import processes
 HERE = pathlib.Path(__file__).resolve().parent
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 AGENT_SOCKET = "/run/usher/agent.sock"
+CONTROL_SOCKET = "/run/usher/control.sock"
 
 
 class Daemon:
@@ -81,7 +82,8 @@ class Daemons:
         self.syslog = Daemon(
             work, "syslog", ["/usr/bin/python3", str(HERE / "syslog_reader.py"), str(work / "messages")],
             lambda: os.path.exists("/dev/log"))
-        self.agent = Daemon(work, "usherd", ["/usr/sbin/usherd"], lambda: accepts(AGENT_SOCKET))
+        self.agent = Daemon(work, "usherd", ["/usr/sbin/usherd"],
+                            lambda: accepts(AGENT_SOCKET) and accepts(CONTROL_SOCKET))
         self.sshd = self.another_sshd("sshd", port, "/etc/ssh/sshd_config")
 
     def another_sshd(self, name, port, configuration):

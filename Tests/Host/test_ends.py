@@ -2,6 +2,7 @@
 import contextlib
 import pathlib
 import signal
+import sqlite3
 
 import pytest
 
@@ -20,6 +21,20 @@ STAYING = (
     "unshare -Urpf --mount-proc sleep 605 >/dev/null 2>&1 </dev/null & "
     "touch /tmp/left-by-$USER; "
 )
+
+
+DATABASE = "/var/lib/usher/usher.sqlite"
+
+
+@contextlib.contextmanager
+def disk_that_takes_no_row():
+    """Every commit of the agent fails, after SQLite has waited its 5 s for another writer."""
+    with contextlib.closing(sqlite3.connect(DATABASE, timeout=10, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            database.execute("ROLLBACK")
 
 
 def staying(number):

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import sqlite3
 import time
 import typing
 
@@ -14,11 +15,12 @@ import forge
 import observe
 import processes
 from login import Client, attempt
-from test_ends import assert_all_gone, begin
+from test_ends import DATABASE, assert_all_gone, begin, disk_that_takes_no_row, staying
 
 LIST = pathlib.Path("/etc/usher/revocations.jws")
 CONFIGURATION = pathlib.Path("/etc/usher/usherd.toml")
 TRUST = pathlib.Path("/etc/usher/trust.d/soc.toml")
+OTHER_TRUST = pathlib.Path("/etc/usher/trust.d/soc-2.toml")
 LIST_TYPE = "usher-revocations+jwt"
 REASON = "INC-7 of the tests"
 
@@ -337,7 +339,7 @@ def lists(host):
     LIST.unlink(missing_ok=True)
     made.configure()
     yield made
-    for file in (LIST, TRUST):
+    for file in (LIST, TRUST, OTHER_TRUST):
         file.unlink(missing_ok=True)
     CONFIGURATION.write_text(before, encoding="ascii")
     host.agent.restart()
@@ -372,6 +374,37 @@ def test_with_alarm_a_host_goes_on_without_its_list_and_says_so(host, broker, li
     lists.wait_for(lambda state: state["state"] == "missing", "the missing list")
     # What the last list revoked stays revoked.
     assert not admitted(host, broker)
+    processes.wait_until(
+        lambda: "no revocation list: tickets are judged by what the last one revoked"
+        in host.agent.log.read_text(encoding="utf-8"), 5, "the log says what counts")
+
+
+@contextlib.contextmanager
+def unreadable_list():
+    """The database does not give the list that was taken."""
+    def rename(old, new):
+        with contextlib.closing(sqlite3.connect(DATABASE, timeout=10)) as database:
+            database.execute(f"ALTER TABLE {old} RENAME TO {new}")
+    rename("revocation_list", "away")
+    try:
+        yield
+    finally:
+        rename("away", "revocation_list")
+
+
+@pytest.mark.parametrize("missing", ["alarm", "refuse"])
+def test_a_database_that_cannot_be_read_at_a_reload_makes_no_list_forgotten(host, broker, lists, missing):
+    lists.configure(missing)
+    lists.put(entry("role", "dba"))
+    with unreadable_list():
+        OTHER_TRUST.write_text(TRUST.read_text(encoding="ascii").replace(
+            forge.encoded(lists.key.public), forge.encoded(forge.Key().public)), encoding="ascii")
+        host.agent.signal(signal.SIGHUP)
+        lists.wait_for(lambda state: "no such table" in state.get("problem", ""), "a list that cannot be checked")
+        assert [each["value"] for each in standing()] == ["dba"]
+        assert not admitted(host, broker)
+    lists.wait_for(lambda state: state["state"] == "inForce", "the list in force again")
+    assert [each["value"] for each in standing()] == ["dba"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -28,6 +28,8 @@ final class RevocationListKeeper: Sendable {
         var isFileMissing = false
         /// Why the file's list is not the one in force.
         var problem: String?
+        /// Why nobody knows whether the one in force stands by the trust entries of now. Its entries count on.
+        var unchecked: String?
         /// Signed by a key that is trusted now.
         var inForce: SignedRevocationList?
         /// When the one in force expires, on the boot clock, which nobody can set back.
@@ -76,6 +78,7 @@ final class RevocationListKeeper: Sendable {
         let state = state.withLock { $0 }
         // A configuration that was read a moment ago.
         guard state.path == path else { return .missing("\(path) has not been read yet") }
+        if let reason = state.unchecked { return .missing("the list that was taken before: \(reason)") }
         guard let list = state.inForce?.unverified else {
             return .missing(state.problem ?? (state.isFileMissing ? "there is no \(path)" : "none was taken"))
         }
@@ -95,6 +98,14 @@ final class RevocationListKeeper: Sendable {
         state.withLock { ($0.inForce?.unverified, $0.problem) }
     }
 
+    /// Before anybody is served: the list that was taken before counts from now on.
+    ///
+    /// - Throws: when the database cannot be read.
+    func start() async throws(StoreError) {
+        let host = policy.now
+        if let path = host.configuration.revocationList { try await begin(path, host) }
+    }
+
     /// Looks at the file, takes what may be taken, and tells the journal what changed. One caller at a time.
     func check() async {
         let host = policy.now
@@ -106,21 +117,30 @@ final class RevocationListKeeper: Sendable {
             if had { store.revocations.replace(.list, by: []) }
             return
         }
-        if state.withLock({ $0.path != path || $0.trust != host.trust }) { await begin(path, host) }
-        await look(path, host)
+        do throws(StoreError) {
+            if state.withLock({ $0.path != path || $0.trust != host.trust }) { try await begin(path, host) }
+            await look(path, host)
+        } catch {
+            // What was revoked stays revoked; the next look tries again.
+            state.withLock { $0.unchecked = "\(error)" }
+        }
         tell(path, now: SystemClock.realtimeSeconds())
     }
 
     /// Starts from the list in the database, its signature checked by the trust entries of now.
-    private func begin(_ path: String, _ host: HostPolicy) async {
+    ///
+    /// - Throws: when the database cannot be read. Then everything is as before.
+    private func begin(_ path: String, _ host: HostPolicy) async throws(StoreError) {
+        let text = try store.takenList()
+        let mark = try store.clockMark()
         var new = State(path: path, trust: host.trust, told: state.withLock { $0.told })
         do {
-            if let text = try store.takenList() {
+            if let text {
                 let list = try RevocationListParser.parse(text)
                 new.last = list
                 _ = try RevocationListRules.verify(list, trust: host.trust)
                 new.inForce = list
-                new.expiresBoot = try expiry(list.unverified, host)
+                new.expiresBoot = expiry(list.unverified, host, mark: mark)
             }
         } catch {
             new.problem = "the list that was taken before: \(error)"
@@ -204,14 +224,15 @@ final class RevocationListKeeper: Sendable {
         try RevocationListRules.checkOrder(list, after: last)
         // A clock that was set back must not make an expired list good again.
         let now = SystemClock.realtimeSeconds()
-        let latest = max(now, try store.clockMark())
+        let mark = try store.clockMark()
+        let latest = max(now, mark)
         try RevocationListRules.checkTime(claims, now: latest, skew: host.configuration.skew)
         if claims.number != last?.unverified.number {
             try await store.takeList(
                 text: bytes, number: claims.number, entries: Self.entries(claims), now: now,
                 tolerance: host.configuration.skew)
         }
-        let expiresBoot = try expiry(claims, host)
+        let expiresBoot = expiry(claims, host, mark: mark)
         state.withLock { state in
             state.inForce = list
             state.expiresBoot = expiresBoot
@@ -229,8 +250,8 @@ final class RevocationListKeeper: Sendable {
     }
 
     /// When the list expires on the boot clock, nanoseconds, by the latest time that is known.
-    private func expiry(_ list: RevocationList, _ host: HostPolicy) throws -> Int64 {
-        let latest = max(SystemClock.realtimeSeconds(), try store.clockMark())
+    private func expiry(_ list: RevocationList, _ host: HostPolicy, mark: Int64) -> Int64 {
+        let latest = max(SystemClock.realtimeSeconds(), mark)
         // Both times are below 2^38 seconds; the difference in nanoseconds of one far ahead is cut.
         let left = min(list.expiresAt + host.configuration.skew - latest, RevocationList.longestLifetime * 2)
         return SystemClock.boottimeNanoseconds() + left * 1_000_000_000
@@ -253,7 +274,12 @@ final class RevocationListKeeper: Sendable {
         guard isNews || isOld else { return }
         state.withLock { $0.told = (standing, problem, boot) }
         let policy = policy.now.configuration.revocationMissing
-        let effect = policy == .refuse ? "every ticket is refused" : "tickets are judged without it"
+        let effect =
+            switch policy {
+            case .refuse: "every ticket is refused"
+            case .alarm where store.revocations.count(.list) > 0: "tickets are judged by what the last one revoked"
+            case .alarm: "tickets are judged without it"
+            }
         switch standing {
         case .notConfigured: break
         case .inForce:
