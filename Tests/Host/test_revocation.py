@@ -262,6 +262,33 @@ def test_a_trust_entry_that_is_marked_revoked_ends_sessions_at_the_reload(host, 
         processes.wait_until(lambda: not standing(), 10, "the entry is trusted again")
 
 
+def test_no_kill_waits_for_the_row_of_another(host, broker, client, name):
+    login, session = begin(client)
+    entry = pathlib.Path("/etc/usher/trust.d/test.toml")
+    before = entry.read_text(encoding="ascii")
+    waiting = forge.account()
+    try:
+        with held_before_open(host) as held, Client(host.port, waiting, forge.ticket(broker, waiting)) as other:
+            refused = other.start("true")
+            held.wait()
+            entry.write_text('revoked = "key lost"\n' + before, encoding="ascii")
+            with disk_that_takes_no_row():
+                host.agent.signal(signal.SIGHUP)
+                # All but the leader, which goes last.
+                processes.wait_until(lambda: set(staying(session["auditSession"])) <= {session["leader"]}, 30, "killed")
+                log = host.agent.log.read_text(encoding="utf-8")
+                assert "admission not set to lapsed" not in log[log.rindex("session opening"):]
+            held.free()
+            refused.communicate(timeout=30)
+            assert refused.returncode != 0
+        login.wait(timeout=20)
+        assert_all_gone(name, session)
+    finally:
+        entry.write_text(before, encoding="ascii")
+        host.agent.signal(signal.SIGHUP)
+        processes.wait_until(lambda: not standing(), 10, "the entry is trusted again")
+
+
 # ---- the signed list -------------------------------------------------------------------------------------------------
 
 class Lists:

@@ -56,24 +56,29 @@ struct Revocations: Sendable {
     @discardableResult
     func enforce() async -> (ended: Int, lapsed: Int) {
         let set = store.revocations
-        var lapsed = 0
-        for admission in sessions.registry.admissions() {
+        // First, as one that is taken becomes a session at any moment.
+        let released = sessions.registry.admissions().compactMap { admission -> (handle: String, reason: String)? in
             guard let revocation = set.match(admission.ticket, account: admission.account),
                 sessions.registry.release(handle: admission.handle)
-            else { continue }
-            lapsed += 1
-            await sessions.lapse(handle: admission.handle, revocation.summary)
+            else { return nil }
+            return (admission.handle, revocation.summary)
         }
-        // All at once: their commits share the disk's time.
+        // All at once: their commits share the disk's time, and no kill waits for a row of another.
         let ended = await withTaskGroup(of: Bool.self) { group in
             for live in sessions.registry.sessions() where !live.isClosing {
                 let admission = live.session.admission
                 guard let revocation = set.match(admission.ticket, account: admission.account) else { continue }
                 group.addTask { await sessions.end(id: live.id, .revoked(revocation)) }
             }
+            for admission in released {
+                group.addTask {
+                    await sessions.lapse(handle: admission.handle, admission.reason)
+                    return false
+                }
+            }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
-        return (ended, lapsed)
+        return (ended, released.count)
     }
 
     /// Trust entries that are marked as revoked: their keys' tickets are refused by the policy; what ran is ended.
