@@ -63,7 +63,7 @@ extension Runtime {
         } else if let revocation {
             cause = .revoked(revocation)
         } else {
-            let byWatchdog = try await insist("ask the watchdog") { try Watchdog.hasEnded(row.id) }
+            let byWatchdog = await wasEndedByWatchdog(row)
             let opening = alive && session.state == .opening
             cause = byWatchdog ? .deadlineByWatchdog : opening ? .agentRestartedWhileOpening : .leaderDied
         }
@@ -79,6 +79,18 @@ extension Runtime {
         logger.notice(
             "session does not go on", metadata: ["session": "\(session.id)", "reason": "\(cause.reason)"])
         sessions.tearDown(session, cause)
+    }
+
+    /// It only tells the cause of an end that has to happen anyway: what cannot be read keeps nobody from starting.
+    private func wasEndedByWatchdog(_ session: Session) async -> Bool {
+        do {
+            return try await insist("ask the watchdog") { try Watchdog.hasEnded(session.id) }
+        } catch {
+            logger.error(
+                "whether the watchdog ended the session is not known",
+                metadata: ["session": "\(session.id)", "reason": "\(error)"])
+            return false
+        }
     }
 
     /// A session goes on; false when its leader has died meanwhile.
