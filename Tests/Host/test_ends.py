@@ -107,6 +107,36 @@ def test_an_administrator_ends_a_session(host, client, name):
     assert closed["endReason"] and closed["closedAt"] >= closed["openedAt"]
 
 
+def test_a_disk_that_takes_no_row_keeps_no_process_alive(host, client, name):
+    login, session = begin(client)
+    with disk_that_takes_no_row():
+        ending = processes.start(["usher", "session", "end", session["id"], "--reason", "full disk"])
+        processes.wait_until(lambda: not staying(session["auditSession"]), 40, "everything killed")
+        assert observe.usher("session", "show", session["id"])["state"] == "closing"
+        assert "row not set to closing" in host.agent.log.read_text(encoding="utf-8")
+    login.wait(timeout=30)
+    assert_all_gone(name, session)
+    assert observe.closed_session_of(name)["endReason"] == "operator: full disk"
+    ending.wait(timeout=20)
+
+
+def test_a_watchdog_word_that_cannot_be_read_keeps_no_agent_from_starting(host, client, name):
+    login, session = begin(client)
+    host.agent.stop(signal.SIGKILL)
+    login.kill()
+    login.communicate()
+    processes.wait_until(lambda: not processes.alive(session["leader"]), 20, "the leader is gone")
+    word = pathlib.Path(f"/run/usher/watchdog/ended.{session['id']}")
+    word.mkdir()
+    try:
+        host.agent.start()
+        assert_all_gone(name, session)
+    finally:
+        word.rmdir()
+    assert observe.closed_session_of(name)["endReason"] == "leader died"
+    assert "whether the watchdog ended the session is not known" in host.agent.log.read_text(encoding="utf-8")
+
+
 def test_an_operator_ends_the_own_session_but_no_other(host, broker, client, name):
     login, session = begin(client)
     other = forge.account()

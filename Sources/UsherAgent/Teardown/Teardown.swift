@@ -25,11 +25,12 @@ struct Teardown: Sendable {
     func run(_ session: Session, cause: EndCause, rowSaysSo: Bool, killed: [Finding]) async {
         var logger = logger
         logger[metadataKey: "session"] = "\(session.id)"
-        if !rowSaysSo {
-            await TeardownRecord.untilDone("row closing", logger) { _ in try await markClosing(session, cause) }
-        }
+        // Beside the killing: a disk that takes no row lets nothing run on, and a process that does not die keeps no
+        // cause from the row.
+        async let marking: Void = markClosing(session, cause, unless: rowSaysSo, logger)
         var record = TeardownRecord(session: session.id, store: store, wasInterrupted: !rowSaysSo, logger: logger)
         await endProcesses(of: session, cause, killed: killed, &record)
+        await marking
         record.save()
         await removeBelongings(of: session, cause, &record)
         let report = TeardownReport(session: session, cause: cause, steps: record.steps)
@@ -40,6 +41,13 @@ struct Teardown: Sendable {
     }
 
     /// The disk refused it when the end began, or the row is of an earlier run.
+    private func markClosing(
+        _ session: Session, _ cause: EndCause, unless rowSaysSo: Bool, _ logger: Logger
+    ) async {
+        guard !rowSaysSo else { return }
+        await TeardownRecord.untilDone("row closing", logger) { _ in try await markClosing(session, cause) }
+    }
+
     private func markClosing(_ session: Session, _ cause: EndCause) async throws {
         guard let row = try store.session(id: session.id), row.state == .opening || row.state == .open else { return }
         try await store.beginClosing(
