@@ -14,7 +14,7 @@ import forge
 import observe
 import processes
 from login import Client
-from namespaces import namespace_of
+from namespaces import MS_BIND, mount, namespace_of
 
 # How late a session may be found idle: a step of the terminals' clock, the window of its work, a look, the machine.
 LATE = 8 + 3 + 6
@@ -223,6 +223,25 @@ def test_a_long_copy_is_not_idle(host, broker, name, tmp_path):
     assert outcome.status == 0, outcome
     assert outcome.seconds > 12
     assert observe.closed_session_of(name)["endReason"] == "closed"
+
+
+def test_a_session_that_nobody_can_look_at_ends_as_idle(host, broker, name, tmp_path):
+    with Client(host.port, name, forge.ticket(broker, name, rol="working")) as client:
+        login = client.start("sleep 600")
+        session = settled(name)
+        nonsense = tmp_path / "io"
+        nonsense.write_text("nothing that the kernel would write\n", encoding="ascii")
+        # Not the leader, which only has the loginuid.
+        inside = next(pid for pid in processes.all_pids() if forge.uid_of(name) in processes.uids_of(pid))
+        # Goes with the process.
+        mount(nonsense, f"/proc/{inside}/io", flags=MS_BIND)
+        ended = closed(session, 2 * 10 + LATE)
+        login.wait(timeout=20)
+    assert ended["endReason"] == "idle"
+    told = [line for line in host.agent.log.read_text(encoding="utf-8").splitlines()
+            if "activity not seen" in line and session["id"] in line]
+    assert len(told) == 1, told
+    observe.assert_nothing_left(name)
 
 
 @pytest.mark.parametrize("role", ["watched", "working"])

@@ -73,6 +73,25 @@ private struct Watched {
         }
     }
 
+    @Test func aSessionThatCannotBeSeenIsOverAfterAWholeLimitOfThat() {
+        var watched = Watched(limit: 10, counts: .io)
+        let seen = watched.end(before: 5)
+        #expect(seen == nil && !watched.judge.isBlind)
+        let over = (6...20).first { now in watched.judge.isOver(unseenAt: now * second) }
+        #expect(over == 16 && watched.judge.isBlind)
+    }
+
+    @Test func whatIsSeenInBetweenMakesTheBlindTimeBeginAnew() {
+        var judge = IdleJudge(limit: 10, counts: .input, openedAt: 0)
+        let key = TerminalUse(terminal: pts0, inputAt: noon + 8, outputAt: noon)
+        let reading = ActivityReading(at: 8 * second, wall: noon + 8, terminals: [key], processes: nil)
+        let before = judge.isOver(unseenAt: second)
+        let seen = judge.isOver(reading)
+        #expect(!before && !seen && !judge.isBlind)
+        let over = (9...30).first { now in judge.isOver(unseenAt: now * second) }
+        #expect(over == 19)
+    }
+
     @Test func withInputNeitherOutputNorWorkCounts() {
         var watched = Watched(limit: 30, counts: .input)
         let end = watched.end(before: 200) { watched, now in

@@ -46,6 +46,8 @@ struct IdleJudge: Sendable {
     private var processesReadAt: Int64 = 0
     private var outputSeen = false
     private var isFirst = true
+    /// When the first of the looks that showed nothing was, on the boot clock; nil after one that did.
+    private var blindSince: Int64?
 
     /// - Parameters:
     ///   - limit: seconds.
@@ -59,6 +61,9 @@ struct IdleJudge: Sendable {
     /// When the session is over, as far as can be told now.
     var endsAt: Int64 { activeAt + limit }
 
+    /// The last look showed nothing.
+    var isBlind: Bool { blindSince != nil }
+
     /// Over how many nanoseconds work is averaged.
     var window: Int64 { min(Self.longestWindow, limit / 2) }
 
@@ -70,6 +75,7 @@ struct IdleJudge: Sendable {
 
     /// Takes a reading; true when the session is idle for longer than its limit.
     mutating func isOver(_ reading: ActivityReading) -> Bool {
+        blindSince = nil
         takeTerminals(reading)
         if counts == .input, !reading.terminals.isEmpty {
             // Not measured meanwhile, so there is nothing to compare with later.
@@ -86,6 +92,14 @@ struct IdleJudge: Sendable {
         outputSeen = false
         activeAt = reading.at
         return false
+    }
+
+    /// Takes a look at which nothing could be seen; true when that has gone on for a whole limit: a session that nobody
+    /// can judge must not stay for that.
+    mutating func isOver(unseenAt now: Int64) -> Bool {
+        let since = blindSince ?? now
+        blindSince = since
+        return now - since >= limit
     }
 
     /// What the agent itself writes on the terminals is no output of the session.

@@ -55,11 +55,11 @@ struct LimitKeeper: Service, CustomStringConvertible {
         for (session, reading) in await readings(of: due, watches) {
             guard var watch = watches[session.id], var judge = watch.judge else { continue }
             watch.readAt = now
-            let isOver = judge.isOver(reading)
+            let isOver = reading.map { judge.isOver($0) } ?? judge.isOver(unseenAt: now)
             watch.judge = judge
             if isOver {
                 await sessions.end(id: session.id, .idle)
-            } else if let point = watch.idle.due(before, end: judge.endsAt, now: reading.at) {
+            } else if let reading, let point = watch.idle.due(before, end: judge.endsAt, now: reading.at) {
                 warn(session, SessionTexts.idleWarning(session, seconds: point), &watch)
             }
             watches[session.id] = watch
@@ -71,18 +71,22 @@ struct LimitKeeper: Service, CustomStringConvertible {
         min(max(judge.limit / 16, 400_000_000), 10_000_000_000)
     }
 
-    private func readings(of due: [Session], _ watches: [String: Watch]) async -> [(Session, ActivityReading)] {
+    /// Nil for a session of which nothing could be seen.
+    private func readings(of due: [Session], _ watches: [String: Watch]) async -> [(Session, ActivityReading?)] {
         let activity = SessionActivity(cgroups: sessions.cgroups)
         let asked = due.compactMap { session in watches[session.id]?.judge.map { (session, $0) } }
         let logger = sessions.logger
         let found = try? await sessions.threads.runIfActive {
-            asked.compactMap { session, judge -> (Session, ActivityReading)? in
+            asked.map { session, judge -> (Session, ActivityReading?) in
                 do throws(SystemError) {
-                    return try activity.reading(session, judge).map { (session, $0) }
+                    return (session, try activity.reading(session, judge))
                 } catch {
-                    logger.error(
-                        "activity not seen", metadata: ["session": "\(session.id)", "reason": "\(error)"])
-                    return nil
+                    if !judge.isBlind {
+                        logger.error(
+                            "activity not seen; the session ends as idle when that lasts for its idle limit",
+                            metadata: ["session": "\(session.id)", "reason": "\(error)"])
+                    }
+                    return (session, nil)
                 }
             }
         }
