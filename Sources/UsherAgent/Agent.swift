@@ -30,7 +30,9 @@ public enum Agent {
         for warning in files.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
         let lock = try prepareHost()
         // Not one pool: teardowns that hang in the kernel hold up no login.
-        let threads = NIOThreadPool(numberOfThreads: 2)
+        // Three who may each hold one for seconds (the start of a scope by systemd, the look at every session's
+        // activity, a revocation list of 1 MiB), and one for logins and for kills meanwhile.
+        let threads = NIOThreadPool(numberOfThreads: 4)
         threads.start()
         let teardownThreads = NIOThreadPool(numberOfThreads: 4)
         teardownThreads.start()
