@@ -22,6 +22,9 @@ enum Schema {
         migrator.registerMigration("6 revocations") { database in
             try database.execute(sql: revocations)
         }
+        migrator.registerMigration("7 session lookup") { database in
+            try database.execute(sql: sessionLookup)
+        }
         return migrator
     }
 

@@ -86,6 +86,15 @@ final class Registry: Sendable {
         state.withLock { state in state.sessions.values.first { $0.session.auditSession == auditSession } }
     }
 
+    func session(ephemeralUID uid: UInt32) -> LiveSession? {
+        state.withLock { state in
+            guard state.ephemeralUIDs.contains(uid) else { return nil }
+            return state.sessions.values.first {
+                $0.session.admission.kind == .ephemeral && $0.session.admission.uid == uid
+            }
+        }
+    }
+
     /// Oldest first.
     func sessions() -> [LiveSession] {
         state.withLock { state in

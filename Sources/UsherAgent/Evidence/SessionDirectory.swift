@@ -1,0 +1,155 @@
+internal import Logging
+internal import Synchronization
+internal import UsherStore
+internal import UsherSystem
+internal import UsherWire
+
+/// Sessions as events ask for them: the live ones of the registry, those closed lately from memory, older ones from the
+/// database.
+final class SessionDirectory: SessionKnowledge, Sendable {
+    /// Closed sessions that are kept in memory.
+    private static let remembered = 4096
+    /// How long it is believed that the database knows nothing, nanoseconds: a stream full of strangers asks for each.
+    private static let oblivion: Int64 = 2_000_000_000
+
+    private enum Key: Hashable {
+        case ses(UInt32)
+        case uid(UInt32)
+    }
+
+    private struct State {
+        var byKey: [Key: KnownSession] = [:]
+        /// Keys in the order in which they came.
+        var order: [Key] = []
+        /// Boot clock, nanoseconds.
+        var missing: [Key: Int64] = [:]
+    }
+
+    private let bootID: String
+    private let registry: Registry
+    private let store: Store
+    private let cgroups: SessionCgroups
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(bootID: String, registry: Registry, store: Store, cgroups: SessionCgroups, logger: Logger) {
+        self.bootID = bootID
+        self.registry = registry
+        self.store = store
+        self.cgroups = cgroups
+        self.logger = logger
+    }
+
+    func session(ses: UInt32) -> KnownSession? {
+        find(.ses(ses), live: { registry.session(auditSession: ses)?.session }) { () throws(StoreError) in
+            try store.session(bootID: bootID, auditSession: ses)
+        }
+    }
+
+    func session(ephemeralUID uid: UInt32, at time: Int64) -> KnownSession? {
+        let known = find(.uid(uid), live: { registry.session(ephemeralUID: uid)?.session }) { () throws(StoreError) in
+            try store.session(ephemeralUID: uid, openedBy: Int64.max / 1000)
+        }
+        // The login process has the loginuid some moments before the session is opened; a uid rests between sessions.
+        let slack: Int64 = 120_000
+        guard let known, known.openedAt > time + slack else { return known }
+        return attempt("session of uid \(uid)") { () throws(StoreError) in
+            try store.session(ephemeralUID: uid, openedBy: time / 1000 + 1).map { KnownSession($0) }
+        } ?? nil
+    }
+
+    func sessions(existingUID uid: UInt32, at time: Int64) -> [KnownSession] {
+        let live = registry.sessions().map(\.session).filter {
+            $0.admission.kind == .existing && $0.admission.uid == uid && $0.openedAt * 1000 <= time + 1000
+        }
+        if !live.isEmpty { return live.map { KnownSession($0) } }
+        return attempt("sessions of uid \(uid)") { () throws(StoreError) in
+            try store.sessions(
+                existingUID: uid, endedAfter: time / 1000 - 1, openedBy: time / 1000 + 1, limit: 4
+            ).map { KnownSession($0) }
+        } ?? []
+    }
+
+    func session(cgroupOf pid: Int32, at time: Int64) -> KnownSession? {
+        let live = registry.sessions().map(\.session)
+        guard !live.isEmpty else { return nil }
+        guard let group = try? Processes.cgroup(pid), group != "/", let stat = try? Processes.stat(pid) else {
+            return nil
+        }
+        let now = SystemClock.realtimeNanoseconds() / 1_000_000
+        let age = SystemClock.boottimeNanoseconds() / 1_000_000 - Int64(stat.identity.startTime) * 10
+        guard now - age <= time + 1000 else { return nil }
+        for session in live {
+            let own = cgroups.group(of: session).membership
+            if group == own || group.hasPrefix(own + "/") { return KnownSession(session) }
+            if session.admission.kind == .ephemeral, group.contains("/user@\(session.admission.uid).service") {
+                return KnownSession(session)
+            }
+        }
+        return nil
+    }
+
+    /// Whether a session with this loginuid may be about to open: the kernel's records of a login come before the row.
+    func isExpected(auid: UInt32) -> Bool {
+        registry.holds(uid: auid) || registry.admissions().contains { $0.uid == auid }
+    }
+
+    private func find(
+        _ key: Key, live: () -> Session?, stored: () throws(StoreError) -> Session?
+    ) -> KnownSession? {
+        if let known = state.withLock({ $0.byKey[key] }) {
+            if known.closedAt != nil, case .uid = key, let session = live() {
+                // The uid was given again.
+                let next = KnownSession(session)
+                remember(next, as: key)
+                return next
+            }
+            guard known.closedAt == nil, registry.session(id: known.id) == nil else { return known }
+            // Closed since it was found; when exactly, its row says.
+            var closed = known
+            closed.closedAt =
+                (attempt(known.id) { () throws(StoreError) in try store.session(id: known.id) } ?? nil)?
+                .closedAt.map { $0 * 1000 }
+            remember(closed, as: key)
+            return closed
+        }
+        if let session = live() {
+            let known = KnownSession(session)
+            remember(known, as: key)
+            return known
+        }
+        let now = SystemClock.boottimeNanoseconds()
+        if let until = state.withLock({ $0.missing[key] }), now < until { return nil }
+        if let row = attempt("\(key)", stored) ?? nil {
+            let known = KnownSession(row)
+            remember(known, as: key)
+            return known
+        }
+        state.withLock { state in
+            if state.missing.count >= Self.remembered { state.missing.removeAll(keepingCapacity: true) }
+            state.missing[key] = now + Self.oblivion
+        }
+        return nil
+    }
+
+    private func remember(_ session: KnownSession, as key: Key) {
+        state.withLock { state in
+            if state.byKey.updateValue(session, forKey: key) == nil { state.order.append(key) }
+            state.missing[key] = nil
+            if state.order.count > 2 * Self.remembered {
+                for old in state.order.prefix(Self.remembered) { state.byKey[old] = nil }
+                state.order.removeFirst(Self.remembered)
+            }
+        }
+    }
+
+    /// A database that does not answer costs the name, not the event.
+    private func attempt<Value>(_ what: String, _ body: () throws(StoreError) -> Value) -> Value? {
+        do {
+            return try body()
+        } catch {
+            logger.error("session not looked up", metadata: ["what": "\(what)", "reason": "\(error)"])
+            return nil
+        }
+    }
+}
