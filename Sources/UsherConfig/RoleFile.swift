@@ -19,6 +19,7 @@ public struct RoleFile: Equatable, Sendable {
         let require = reader.read(Keys.require)
         let privileged = reader.read(Keys.privileged)
         let shell = reader.read(Keys.shell)
+        let onGap = reader.read(Keys.onGap)
         if let name, FileName.entry(of: file) != name {
             reader.report("name is \"\(name)\", so the file must be \(name).toml", at: Keys.name.name)
         }
@@ -35,12 +36,13 @@ public struct RoleFile: Equatable, Sendable {
         }
         try reader.finish()
         guard let name, let accounts, let groups, let maxDuration, let idleTimeout, let idleCounts, let services,
-            let require, let privileged, let shell
+            let require, let privileged, let shell, let onGap
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         let role = Role(
             name: name, accounts: accounts.map { AccountSelector($0) }, groups: groups, maxDuration: maxDuration,
             idleTimeout: idleTimeout, idleCounts: IdleCounts(rawValue: idleCounts) ?? .input, services: services,
-            require: Set(require.compactMap { Requirement(rawValue: $0) }), privileged: privileged, shell: shell)
+            require: Set(require.compactMap { Requirement(rawValue: $0) }), privileged: privileged, shell: shell,
+            onGap: OnGap(rawValue: onGap) ?? .mark)
         return RoleFile(role: role, source: reader.source)
     }
 
@@ -74,12 +76,16 @@ public struct RoleFile: Equatable, Sendable {
             "Says that the role may name the accounts and groups below, which give root.")
         static let shell = Key.text(
             "shell", .path, fallback: "/bin/bash", "Login shell of the session in an ephemeral account.")
+        static let onGap = Key.text(
+            "on_gap", .choice(OnGap.allCases.map(\.rawValue)), fallback: OnGap.mark.rawValue,
+            "What becomes of a session while evidence may be missing (lost audit records, auditd down): `mark` it in its "
+                + "timeline, or `end` it.")
 
         static let all = [
             name.description, accounts.description, groups.description, maxDuration.description,
             idleTimeout.description, idleCounts.description, services.description, require.description,
             privileged.description,
-            shell.description,
+            shell.description, onGap.description,
         ]
     }
 }

@@ -31,6 +31,14 @@ public enum IdleCounts: String, CaseIterable, Sendable {
     case io
 }
 
+/// What becomes of a session of which evidence may be missing.
+public enum OnGap: String, CaseIterable, Sendable {
+    /// Its timeline says so.
+    case mark
+    /// That, and it ends.
+    case end
+}
+
 /// An entitlement set that the host defines and a ticket names.
 public struct Role: Equatable, Sendable {
     public var name: String
@@ -49,11 +57,13 @@ public struct Role: Equatable, Sendable {
     public var privileged: Bool
     /// The shell that usher-shell execs for an ephemeral account.
     public var shell: String
+    public var onGap: OnGap
 
     public init(
         name: String, accounts: [AccountSelector] = [.ephemeral], groups: [String] = [], maxDuration: Int64,
         idleTimeout: Int64? = nil, idleCounts: IdleCounts = .input, services: [String] = ["sshd"],
-        require: Set<Requirement> = [], privileged: Bool = false, shell: String = "/bin/bash"
+        require: Set<Requirement> = [], privileged: Bool = false, shell: String = "/bin/bash",
+        onGap: OnGap = .mark
     ) {
         self.name = name
         self.accounts = accounts
@@ -65,6 +75,7 @@ public struct Role: Equatable, Sendable {
         self.require = require
         self.privileged = privileged
         self.shell = shell
+        self.onGap = onGap
     }
 }
 

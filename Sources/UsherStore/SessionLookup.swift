@@ -32,6 +32,16 @@ extension Store {
                 ORDER BY opened_at DESC LIMIT ?
                 """, [uid, openedBy, endedAfter, limit])
     }
+
+    /// Closed sessions that had not ended by a time and were opened by another, newest first.
+    ///
+    /// - Parameters:
+    ///   - closedAfter, openedBy: seconds since 1970-01-01 UTC.
+    public func sessions(closedAfter: Int64, openedBy: Int64, limit: Int) throws(StoreError) -> [Session] {
+        try sessions(
+            where: "opened_at <= ? AND closed_at >= ? ORDER BY opened_at DESC LIMIT ?",
+            [openedBy, closedAfter, limit])
+    }
 }
 
 extension Schema {

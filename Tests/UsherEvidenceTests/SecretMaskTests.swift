@@ -29,7 +29,10 @@ import UsherEvidence
         (["curl", "https://u:p@ss@h:8/x?a=1"], ["curl", "https://u:***@h:8/x?a=1"]),
         (["curl", "https://h/x?a=1&token=abc&b=2"], ["curl", "https://h/x?a=1&token=***&b=2"]),
         (["curl", "-u", "alice:pw", "https://h"], ["curl", "-u", "alice:***", "https://h"]),
-        (["curl", "-d", "{\"user\": \"a\", \"password\": \"b\"}"], ["curl", "-d", "{\"user\": \"a\", \"password\": \"***\"}"]),
+        (
+            ["curl", "-d", "{\"user\": \"a\", \"password\": \"b\"}"],
+            ["curl", "-d", "{\"user\": \"a\", \"password\": \"***\"}"]
+        ),
         (["sh", "-c", "echo cookie: yes; rm -rf /"], ["sh", "-c", "echo cookie: *** rm -rf /"]),
         (["git", "clone", "ghp_0123456789abcdefABCD"], ["git", "clone", "ghp_***"]),
         (["aws", "AKIAIOSFODNN7EXAMPLE"], ["aws", "AKIA***"]),
@@ -85,7 +88,9 @@ import UsherEvidence
         #expect(
             line("type=PROCTITLE \(head)proctitle=6D7973716C002D7078")
                 == ("type=PROCTITLE \(head)proctitle=6D7973716C002D702A2A2A", 1))
-        let user = "type=USER_CMD msg=audit(1.0:2): pid=1 msg='cwd=\"/\" cmd=6D7973716C202D7078 terminal=pts/0 res=success'"
+        let user =
+            "type=USER_CMD msg=audit(1.0:2): pid=1 msg='cwd=\"/\" cmd=6D7973716C202D7078 terminal=pts/0 "
+            + "res=success'"
         #expect(line(user) == (user.replacing("2D7078", with: "2D702A2A2A"), 1))
         let other = "type=SYSCALL \(head)a0=7ff a1=6D79 exe=\"/usr/bin/mysql\""
         #expect(line(other) == (other, 0))

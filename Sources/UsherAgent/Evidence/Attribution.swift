@@ -3,7 +3,7 @@ internal import UsherStore
 internal import UsherWire
 
 /// What attribution may ask. Each answer is about this boot of the host.
-protocol SessionKnowledge {
+protocol SessionKnowledge: Sendable {
     /// The session that has, or had, this number of the kernel's.
     func session(ses: UInt32) -> KnownSession?
     /// The session of an ephemeral account's uid at a time (milliseconds since 1970).
@@ -13,6 +13,10 @@ protocol SessionKnowledge {
     /// The session whose cgroup holds the process, or whose account's user manager started it; nil for a process that
     /// has ended, or was started after that time (milliseconds since 1970): its pid was another's then.
     func session(cgroupOf pid: Int32, at: Int64) -> KnownSession?
+    /// The sessions that were not closed at some time between the two (milliseconds since 1970).
+    func sessions(from: Int64, to: Int64) -> [KnownSession]
+    /// Waits a moment for sessions that are about to open: the kernel's records of a login come before its session.
+    func settle(_ events: [AuditEvent]) async
 }
 
 /// Whose an event of the kernel's audit is.
@@ -56,7 +60,8 @@ enum Attribution: Equatable {
         guard let first = candidates.first else { return .none }
         let names = candidates.prefix(4).map(\.id).joined(separator: ", ")
         return .unknown(
-            why: "\(first.account) had \(names), and ses \(process.ses.map { "\($0)" } ?? "unset") is none of theirs: a "
+            why:
+                "\(first.account) had \(names), and ses \(process.ses.map { "\($0)" } ?? "unset") is none of theirs: a "
                 + "login without a ticket, or a job of cron or at, which the kernel does not tie to who queued it")
     }
 

@@ -100,7 +100,8 @@ extension EvidenceMapper {
             return Subject(kind: .privilege, category: .processActivity, activity: 5, verb: "called \(call.name) in")
         case "ptrace", "process_vm_writev":
             return Subject(
-                kind: .signal, category: .processActivity, activity: 4, severity: .medium, verb: "traced by \(call.name)")
+                kind: .signal, category: .processActivity, activity: 4, severity: .medium,
+                verb: "traced by \(call.name)")
         case "kill", "tkill", "tgkill", "pidfd_send_signal":
             return Subject(kind: .signal, category: .processActivity, activity: 99, verb: "sent a signal:")
         default: break

@@ -1,5 +1,6 @@
 internal import Logging
 internal import Synchronization
+internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
 internal import UsherWire
@@ -12,6 +13,9 @@ final class SessionDirectory: SessionKnowledge, Sendable {
     /// How long it is believed that the database knows nothing, nanoseconds: a stream full of strangers asks for each.
     private static let oblivion: Int64 = 2_000_000_000
 
+    /// How long the stream waits for an opening, once for each: nothing but our own module and the commit run meanwhile.
+    private static let patience: Duration = .seconds(1)
+
     private enum Key: Hashable {
         case ses(UInt32)
         case uid(UInt32)
@@ -23,6 +27,8 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         var order: [Key] = []
         /// Boot clock, nanoseconds.
         var missing: [Key: Int64] = [:]
+        /// Uids whose opening was waited for.
+        var awaited: Set<UInt32> = []
     }
 
     private let bootID: String
@@ -89,9 +95,32 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         return nil
     }
 
-    /// Whether a session with this loginuid may be about to open: the kernel's records of a login come before the row.
-    func isExpected(auid: UInt32) -> Bool {
-        registry.holds(uid: auid) || registry.admissions().contains { $0.uid == auid }
+    func sessions(from: Int64, to: Int64) -> [KnownSession] {
+        let live = registry.sessions().map(\.session).filter { $0.openedAt * 1000 <= to + 1000 }
+        let names = Set(live.map(\.id))
+        let closed = attempt("closed sessions") { () throws(StoreError) in
+            try store.sessions(closedAfter: from / 1000 - 1, openedBy: to / 1000 + 1, limit: 1000)
+        }
+        return live.map { KnownSession($0) }
+            + (closed ?? []).filter { !names.contains($0.id) }.map { KnownSession($0) }
+    }
+
+    func settle(_ events: [AuditEvent]) async {
+        let expected = Set(events.compactMap { $0.process?.auid }).filter { auid in
+            registry.holds(uid: auid) && registry.session(ephemeralUID: auid) == nil
+        }
+        let new = state.withLock { state in
+            let new = expected.subtracting(state.awaited)
+            if state.awaited.count > Self.remembered { state.awaited.removeAll() }
+            state.awaited.formUnion(new)
+            return new
+        }
+        guard !new.isEmpty else { return }
+        let end = ContinuousClock.now + Self.patience
+        while ContinuousClock.now < end {
+            if new.allSatisfy({ !registry.holds(uid: $0) || registry.session(ephemeralUID: $0) != nil }) { return }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     private func find(

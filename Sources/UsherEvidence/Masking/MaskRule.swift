@@ -80,7 +80,8 @@ public enum MaskRule: Hashable, Sendable, CustomStringConvertible {
         ].map { .option($0, programs: []) }
         + [
             .option("-p", programs: ["sshpass"]), .attached("-p", programs: ["sshpass"]),
-            .attached("-p", programs: ["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "mariadb-admin"]),
+            .attached(
+                "-p", programs: ["mysql", "mysqldump", "mysqladmin", "mariadb", "mariadb-dump", "mariadb-admin"]),
             .option("-a", programs: ["redis-cli"]), .option("-w", programs: ["ldapsearch", "ldapmodify", "ldapadd"]),
             .option("-passin", programs: ["openssl"]), .option("-passout", programs: ["openssl"]),
             .option("-pass", programs: ["openssl"]), .option("-k", programs: ["openssl"]),

@@ -182,15 +182,16 @@ struct MaskScan {
             return start..<text.count
         }
         let isAlone = key.lowerBound == 0 && !hasBlank
-        return start..<Self.end(of: text, from: start) { byte in
-            if isAlone { return byte == UInt8(ascii: "&") }
-            switch byte {
-            case UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "|"), UInt8(ascii: ")"),
-                UInt8(ascii: "}"):
-                return true
-            default: return byte.isBlank || byte.isQuote
+        return
+            start..<Self.end(of: text, from: start) { byte in
+                if isAlone { return byte == UInt8(ascii: "&") }
+                switch byte {
+                case UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "|"), UInt8(ascii: ")"),
+                    UInt8(ascii: "}"):
+                    return true
+                default: return byte.isBlank || byte.isQuote
+                }
             }
-        }
     }
 
     /// Up to the end of the quotes or of the argument that it stands in alone; elsewhere one word.
