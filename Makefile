@@ -7,7 +7,9 @@ SWIFT   ?= swift
 BUILD   ?= .build/$(CONFIG)
 # The harness of `make test-vm` (virtual machines with systemd as PID 1).
 VM_HARNESS ?= ../shared/vm
-export VM_HARNESS CONFIG
+# Power cuts on each of its machines, and the seed of their moments (random and printed without one).
+POWER_CUTS ?= 2
+export VM_HARNESS CONFIG POWER_CUTS POWER_SEED
 
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null || dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null)
 # Debian keeps modules below /usr/lib/<multiarch>; elsewhere /usr/lib64 or /usr/lib.
@@ -41,6 +43,7 @@ install:
 	strip --strip-unneeded $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	strip --strip-debug $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell
 	install -D -m 0644 -t $(DESTDIR)$(UNITS) systemd/usherd.service systemd/usher.slice
+	install -D -m 0644 -t $(DESTDIR)$(UNITS)/session-.scope.d systemd/session-.scope.d/50-usher.conf
 	install -D -m 0644 systemd/usher.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf
 	install -D -m 0644 systemd/usher.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/usher.conf
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/pam.d pam.d/usher-sshd pam.d/usher
@@ -60,6 +63,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher
 	rm -f $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	rm -f $(DESTDIR)$(UNITS)/usherd.service $(DESTDIR)$(UNITS)/usher.slice
+	rm -f $(DESTDIR)$(UNITS)/session-.scope.d/50-usher.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/usher.conf
 	rm -f $(foreach page,$(wildcard Docs/man/*.[1-9]),$(DESTDIR)$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 	rm -rf $(DESTDIR)$(HELPERS) $(DESTDIR)$(SHARE) $(DESTDIR)$(DOC)

@@ -24,6 +24,8 @@ public enum SystemdScope {
             // The agent kills; when systemd does at the limit, it need not be polite for long.
             ["TimeoutStopUSec", "t", "5000000"],
             ["SendSIGHUP", "b", "true"],
+            // Stopped behind the agent when the host goes down: it ends the session, and knows why.
+            ["Before", "as", "1", "usherd.service"],
         ]
         try run(
             stage, busctl,

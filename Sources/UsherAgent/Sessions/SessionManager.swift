@@ -327,15 +327,15 @@ final class SessionManager: Sendable {
         }
     }
 
-    /// Ends everything, and waits for the teardowns as long as a host that goes down can.
+    /// Ends everything, also what a login under way still opens, and waits for the teardowns as long as a host that goes
+    /// down can.
     func endAll(_ cause: EndCause) async {
-        await withDiscardingTaskGroup { group in
+        let patience = ContinuousClock.now + Self.shutdownPatience
+        while registry.sessionCount > 0, ContinuousClock.now < patience {
+            // Nobody waits for the rows: a disk that takes none must not hold up the host.
             for live in registry.sessions() where !live.isClosing {
-                group.addTask { await self.end(id: live.id, cause) }
+                Task { await end(id: live.id, cause) }
             }
-        }
-        let end = ContinuousClock.now + Self.shutdownPatience
-        while registry.sessionCount > 0, ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(20))
         }
     }

@@ -24,7 +24,7 @@ extension Teardown {
         }
         await record.step(.processes) { step in
             try await kill(session)
-            await endUserManager(session)
+            await endUserManager(session, cause)
             // A leader that closes its session is on its way out, and what is left is found behind it.
             if cause != .closed { try await endProcesses(session, emptyPasses: 1, sparing: leader, &step) }
         }
@@ -49,9 +49,10 @@ extension Teardown {
     }
 
     /// Asked to stop before its processes are killed with all others of the uid, as systemd would keep it as a failed
-    /// unit. When systemd does not answer, they are killed all the same.
-    private func endUserManager(_ session: Session) async {
-        guard session.admission.kind == .ephemeral else { return }
+    /// unit. When systemd does not answer, they are killed all the same. A host that goes down stops it behind logind's
+    /// session, and that behind the agent (session-.scope.d): waiting for it would be waiting for ourselves.
+    private func endUserManager(_ session: Session, _ cause: EndCause) async {
+        guard session.admission.kind == .ephemeral, cause.kind != .hostShutdown else { return }
         do {
             try cgroups.endUserManager(session)
         } catch {
