@@ -10,8 +10,18 @@ public enum NamedFile {
     }
 
     /// Removes the file, whoever owns it and whatever flags it has; a link is removed, not followed. What is not a
-    /// file, and what the file system refuses, is left.
+    /// file, and what the file system refuses, is left. After a power cut too it is gone.
     public static func remove(_ path: String) throws(SystemError) -> Outcome {
+        let outcome = try attempt(path)
+        if outcome == .removed {
+            let parent = Files.split(path).directory
+            let directory = try Files.openDirectory(parent, stage: "open directory \(parent)")
+            try OwnedFiles.flush(directory.rawValue, stage: "fsync directory \(parent)")
+        }
+        return outcome
+    }
+
+    private static func attempt(_ path: String) throws(SystemError) -> Outcome {
         do throws(SystemError) {
             return try Files.remove(path) ? .removed : .absent
         } catch let failure where failure.errno == ENOTDIR {

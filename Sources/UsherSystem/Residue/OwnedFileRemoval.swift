@@ -4,7 +4,7 @@ import Synchronization
 
 /// Removes what one uid owns in a shared directory: a little at a time, so that a million files of one session hold
 /// up no other's, and by descriptors only, so that no path is ever resolved twice. What is not the uid's own is not
-/// touched: it is left and told.
+/// touched: it is left and told. When it has seen all, a power cut brings nothing back.
 public final class OwnedFileRemoval: Sendable {
     private let walk: Mutex<Walk>
 
@@ -251,6 +251,7 @@ private struct Walk {
             return try frame.rewind(stage: stage)
         }
         guard frame.isOwned, let above = frames.dropLast().last else {
+            if frame.total > 0 { try OwnedFiles.flush(frame.descriptor.rawValue, stage: stage) }
             frames.removeLast()
             return
         }

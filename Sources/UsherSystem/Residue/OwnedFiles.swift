@@ -71,6 +71,14 @@ public enum OwnedFiles {
             owning: try SystemCall.run(stage()) { unsafe usher_open_beneath(directory, name, flags) })
     }
 
+    /// What was removed from the directory stays removed when the power is cut: a commit of the ledger that says so does
+    /// not take the names of other directories with it. File systems that keep nothing on a disk may not know fsync.
+    static func flush(_ directory: Int32, stage: @autoclosure () -> String) throws(SystemError) {
+        do throws(SystemError) {
+            try SystemCall.run(stage()) { fsync(directory) }
+        } catch let failure where failure.errno == EINVAL {}
+    }
+
     static func isDirectory(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }
 
     /// Whether everybody may make files in it.
