@@ -52,7 +52,8 @@ install:
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/audit/rules.d audit/rules.d/50-usher.rules
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/interfaces Interfaces/*.varlink
 	install -D -m 0644 -t $(DESTDIR)$(DOC) README.md CHANGELOG.md SECURITY.md LICENSE Docs/*.md
-	install -D -m 0644 -t $(DESTDIR)$(DOC)/examples examples/*
+	install -D -m 0644 -t $(DESTDIR)$(DOC)/examples examples/*.toml
+	install -D -m 0644 -t $(DESTDIR)$(SHARE)/detect.d examples/detect.d/*.toml
 	@set -e; for page in Docs/man/*.[1-9]; do \
 	  test -e "$$page" || continue; \
 	  install -D -m 0644 -t $(DESTDIR)$(MAN)/man$${page##*.} "$$page"; \

@@ -92,7 +92,7 @@ let package = Package(
         .target(name: "UsherPolicy", dependencies: ["UsherWire", "UsherTicket"], swiftSettings: strict),
         .target(
             name: "UsherConfig",
-            dependencies: ["UsherWire", "UsherTicket", "UsherPolicy"],
+            dependencies: ["UsherWire", "UsherTicket", "UsherPolicy", "UsherEvidence"],
             swiftSettings: strict),
         .target(
             name: "UsherEvidence",
@@ -137,9 +137,11 @@ let package = Package(
         .testTarget(name: "UsherWireTests", dependencies: ["UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherPAMCoreTests", dependencies: ["UsherPAMCore", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherTicketTests", dependencies: ["UsherTicket", "UsherWire"], swiftSettings: strict),
-        .testTarget(name: "UsherPolicyTests", dependencies: ["UsherPolicy", "UsherTicket"], swiftSettings: strict),
         .testTarget(
-            name: "UsherConfigTests", dependencies: ["UsherConfig", "UsherPolicy", "UsherTicket"],
+            name: "UsherPolicyTests", dependencies: ["UsherPolicy", "UsherTicket", "UsherWire"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherConfigTests",
+            dependencies: ["UsherConfig", "UsherEvidence", "UsherPolicy", "UsherTicket", "UsherWire"],
             swiftSettings: strict),
         .testTarget(
             name: "UsherEvidenceTests", dependencies: ["UsherEvidence", "UsherTicket"], swiftSettings: strict),

@@ -23,6 +23,6 @@ struct Usher: Noun {
         version: "usher \(Version.current)",
         subcommands: [
             HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, ReceiptCommand.self,
-            ResidueCommand.self, RevokeCommand.self, RoleCommand.self, Why.self,
+            ResidueCommand.self, RevokeCommand.self, RoleCommand.self, DetectCommand.self, Why.self,
         ])
 }

@@ -1,3 +1,5 @@
+public import UsherEvidence
+
 /// `/etc/usher/usherd.toml`, checked. Every key has a default; an empty file is a configuration.
 public struct AgentConfiguration: Equatable, Sendable {
     /// From the most to the least talkative.
@@ -33,6 +35,9 @@ public struct AgentConfiguration: Equatable, Sendable {
     /// What becomes of logins while the list is missing or has expired.
     public var revocationMissing: MissingList
 
+    /// How secrets are told from the other arguments of programs.
+    public var maskRules: [MaskRule]
+
     public enum MissingList: String, CaseIterable, Sendable {
         /// Every ticket is refused.
         case refuse
@@ -57,6 +62,8 @@ public struct AgentConfiguration: Equatable, Sendable {
         let logLevel = reader.read(Keys.logLevel)
         let revocationList = reader.read(Keys.revocationList)
         let revocationMissing = reader.read(Keys.revocationMissing)
+        let mask = reader.read(Keys.mask)
+        let maskExcept = reader.read(Keys.maskExcept)
         if revocationList == .some(nil), reader.has(Keys.revocationMissing.name) {
             reader.report(
                 "\(Keys.revocationMissing.name) says nothing without \(Keys.revocationList.name)",
@@ -70,13 +77,16 @@ public struct AgentConfiguration: Equatable, Sendable {
         guard let skew, let admissionLifetime, let homeSize, let homesBudget, let maxSessions, let maxDuration,
             let warnBefore, let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
             let level = LogLevel(rawValue: logLevel), let revocationList, let revocationMissing,
-            let missing = MissingList(rawValue: revocationMissing)
+            let mask, let maskExcept, let missing = MissingList(rawValue: revocationMissing)
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         return AgentConfiguration(
             skew: skew, admissionLifetime: admissionLifetime, homeSizeMiB: homeSize, homesBudgetMiB: homesBudget,
             maxSessions: maxSessions, maxDuration: maxDuration, warnBefore: warnBefore, uidQuarantine: uidQuarantine,
             residueScanInterval: residueScanInterval, skeleton: skeleton,
-            controlGroup: controlGroup, logLevel: level, revocationList: revocationList, revocationMissing: missing)
+            controlGroup: controlGroup, logLevel: level, revocationList: revocationList, revocationMissing: missing,
+            maskRules: (MaskRule.builtIn + mask.compactMap { MaskRule($0) }).filter {
+                !maskExcept.contains($0.description)
+            })
     }
 
     enum Keys {
@@ -124,12 +134,21 @@ public struct AgentConfiguration: Equatable, Sendable {
             "While the revocation list is missing or has expired: `refuse` every ticket, or sound the `alarm` in the journal and go on."
         )
 
+        static let mask = Key.list(
+            "mask", of: .maskRule, counts: 0...64, fallback: [],
+            "More secrets that are replaced by `***` in the arguments of programs, before they reach the evidence: see "
+                + "below.")
+        static let maskExcept = Key.list(
+            "mask_except", of: .builtInMaskRule, counts: 0...64, fallback: [],
+            "Rules of those that are built in which are not applied.")
+
         static let all = [
             skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
             maxSessions.description, maxDuration.description, warnBefore.description, uidQuarantine.description,
             residueScanInterval.description, skeleton.description,
             controlGroup.description, logLevel.description,
-            revocationList.description, revocationMissing.description,
+            revocationList.description, revocationMissing.description, mask.description,
+            maskExcept.description,
         ]
     }
 }

@@ -1,3 +1,4 @@
+internal import UsherEvidence
 internal import UsherPolicy
 
 /// `Docs/Configuration.md`, made from the keys that the readers use.
@@ -37,6 +38,33 @@ public enum ConfigurationReference {
 
         \(table(TrustFile.Keys.all))
 
+        ## A rule of detection: `/etc/usher/detect.d/NAME.toml`
+        What to look for in the evidence of sessions. All conditions that a rule gives must hold, of a list one. In a
+        pattern `*` is any characters, slashes too, and `?` is one. Rules to begin with are in
+        `/usr/share/usher/detect.d`; `usher detect test` tries one on stored evidence.
+
+        \(table(DetectionFile.Keys.all))
+
+        | `on` | what happened |
+        |---|---|
+        \(triggers())
+
+        ## Secrets in arguments
+        These rules are built in; `mask` adds to them, `mask_except` takes from them. auditd's own log is not masked.
+
+        | form | what is replaced |
+        |---|---|
+        | `option:--password` | the word behind it; `option:-p@sshpass` in these programs alone |
+        | `attached:-p@mysql,mariadb` | what follows in the same word, in these programs |
+        | `login:-u@curl` | what stands behind the colon of the next word, in these programs |
+        | `assignment:token` | the value of a name that ends so, behind `=`, or `:` where the name is in quotes |
+        | `header:authorization` | the value of an HTTP header; its scheme (`Bearer`) stays |
+        | `prefix:ghp_` | the rest of a word that begins so and goes on for 12 or more letters, digits, `_-.` |
+        | `url` | the password of `scheme://user:password@host` |
+        | `private-key` | everything from `-----BEGIN … PRIVATE KEY-----` on |
+
+        Built in: \(MaskRule.builtIn.map { "`\($0)`" }.joined(separator: ", ")).
+
         """
     }
 
@@ -50,6 +78,24 @@ public enum ConfigurationReference {
     /// Values as code, words as words.
     private static func code(_ fallback: String) -> String {
         fallback.contains(" ") && !fallback.hasPrefix("[") ? fallback : "`\(fallback)`"
+    }
+
+    private static func triggers() -> String {
+        let meanings: [DetectionRule.Trigger: String] = [
+            .exec: "a program was started, or could not be",
+            .privilegeGain: "root's rights came from something else than one of `doors`",
+            .authentication: "a login or an authentication, as PAM tells it",
+            .file: "a file that the audit rules watch was read, written, removed, renamed, or got other rights",
+            .foreignFile: "that, of another session: below its home, or owned by its account",
+            .connect: "a connection to another host", .listen: "a socket that waits for connections",
+            .accept: "a connection that was taken", .account: "accounts or groups of the host were changed",
+            .audit: "the kernel's audit or auditd was reconfigured or stopped",
+            .loginuid: "a process took another loginuid, and left its session with it",
+            .control: "the agent refused what a caller inside a session asked of it",
+            .signal: "a signal was sent, or a process traced", .gap: "evidence may be missing", .any: "anything",
+        ]
+        return DetectionRule.Trigger.allCases.map { "| `\($0.rawValue)` | \(meanings[$0] ?? "") |" }
+            .joined(separator: "\n")
     }
 
     private static func rootEquivalents() -> String {

@@ -9,9 +9,11 @@ public enum CrossCheck {
     public static let existingAccounts = 16
 
     /// Mistakes between files: errors that must keep the files from being used, and warnings.
-    public static func diagnostics(roles: [RoleFile], trust: [TrustFile]) -> [Diagnostic] {
+    public static func diagnostics(
+        roles: [RoleFile], trust: [TrustFile], detection: [DetectionFile] = []
+    ) -> [Diagnostic] {
         keyCollisions(trust) + roleCollisions(roles) + groupCollisions(roles) + tooManyAccounts(roles)
-            + unknownRoles(trust, roles)
+            + unknownRoles(trust, roles) + unknownRoles(detection, roles)
     }
 
     private static func keyCollisions(_ trust: [TrustFile]) -> [Diagnostic] {
@@ -80,6 +82,17 @@ public enum CrossCheck {
         return trust.flatMap { file in
             file.entry.roles.filter { !names.contains($0) }.map { name in
                 file.source.diagnostic("this host has no role \(name)", at: ["roles"], severity: .warning)
+            }
+        }
+    }
+
+    private static func unknownRoles(_ detection: [DetectionFile], _ roles: [RoleFile]) -> [Diagnostic] {
+        let names = Set(roles.map(\.role.name))
+        return detection.flatMap { file in
+            [("role", file.rule.roles), ("except_role", file.rule.exceptRoles)].flatMap { key, roles in
+                roles.subtracting(names).sorted().map { name in
+                    file.source.diagnostic("this host has no role \(name)", at: [key], severity: .warning)
+                }
             }
         }
     }

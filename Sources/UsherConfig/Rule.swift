@@ -1,3 +1,6 @@
+internal import UsherEvidence
+internal import UsherTicket
+
 /// What a string may be.
 struct Rule: Sendable {
     /// For messages and the reference.
@@ -37,6 +40,19 @@ struct Rule: Sendable {
     static let sentence = Rule(form: "1 to 200 printable ASCII characters") { text in
         (1...200).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
     }
+
+    /// As `MaskRule` spells them.
+    static let maskRule = Rule(form: "a rule such as `option:--pin`, `assignment:token` or `prefix:ghp_`") {
+        MaskRule($0) != nil
+    }
+    static let builtInMaskRule = Rule(form: "one of the rules that are built in") { text in
+        MaskRule.builtIn.contains { $0.description == text }
+    }
+    /// A pattern over paths or commands.
+    static let glob = Rule(form: "1 to 255 printable ASCII characters, of which `*` and `?` match others") { text in
+        (1...255).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+    }
+    static let network = Rule(form: "an IP address or a network in CIDR notation") { AddressRange($0) != nil }
 
     private static let lowercase = "abcdefghijklmnopqrstuvwxyz"
     private static let uppercase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

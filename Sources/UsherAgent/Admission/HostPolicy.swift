@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -12,6 +13,8 @@ struct HostPolicy: Sendable {
     var configuration: AgentConfiguration
     var trust: [TrustEntry]
     var roles: [String: Role]
+    var detection: [DetectionRule]
+    var mask: SecretMask
     var groupNumbers: [String: UInt32]
     var accountNumbers: [String: UInt32]
 
@@ -20,6 +23,8 @@ struct HostPolicy: Sendable {
         configuration = files.configuration
         trust = files.trust
         roles = files.roles
+        detection = files.detection
+        mask = SecretMask(files.configuration.maskRules)
         groupNumbers = [:]
         accountNumbers = [:]
         for role in files.roles.values {

@@ -11,6 +11,7 @@ public struct HostFilesReport: Sendable {
     public private(set) var configuration: AgentConfiguration?
     public private(set) var trust: [TrustFile] = []
     public private(set) var roles: [RoleFile] = []
+    public private(set) var detection: [DetectionFile] = []
     /// Every mistake and warning, file by file.
     public private(set) var diagnostics: [Diagnostic] = []
 
@@ -20,7 +21,7 @@ public struct HostFilesReport: Sendable {
     private let directory: String
     private let rules: FileRules
 
-    /// Reads the configuration file, and `host-id`, `trust.d` and `roles.d` beside it. Never throws: a file that
+    /// Reads the configuration file, and `host-id`, `trust.d`, `roles.d` and `detect.d` beside it. Never throws: a file that
     /// cannot be read, or that anybody but root could have written, is a diagnostic.
     ///
     /// - Parameter rules: who may own the files; root alone on a host.
@@ -36,7 +37,10 @@ public struct HostFilesReport: Sendable {
         roles = entries("roles.d") { file, text throws(ConfigurationError) in
             try RoleFile.parse(file: file, text: text)
         }
-        diagnostics += CrossCheck.diagnostics(roles: roles, trust: trust)
+        detection = entries("detect.d") { file, text throws(ConfigurationError) in
+            try DetectionFile.parse(file: file, text: text)
+        }
+        diagnostics += CrossCheck.diagnostics(roles: roles, trust: trust, detection: detection)
     }
 
     public var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
@@ -113,6 +117,8 @@ public struct HostFiles: Sendable {
     public let trust: [TrustEntry]
     /// By name.
     public let roles: [String: Role]
+    /// In the order of their names.
+    public let detection: [DetectionRule]
     /// What is suspicious without being wrong.
     public let warnings: [Diagnostic]
 
@@ -125,6 +131,7 @@ public struct HostFiles: Sendable {
         self.configuration = configuration
         trust = report.trust.map(\.entry)
         roles = Dictionary(report.roles.map { ($0.role.name, $0.role) }, uniquingKeysWith: { first, _ in first })
+        detection = report.detection.map(\.rule)
         warnings = report.diagnostics.filter { $0.severity == .warning }
     }
 }

@@ -61,6 +61,11 @@ extension EvidenceMapper {
         if event.type == "USER_MGMT", event.text("op") == "usher-session-begin" {
             return Subject(kind: .tag, category: .authorizeSession, activity: 1, verb: "has the tag")
         }
+        // The agent's own word about the session's account, not a change of the host's accounts.
+        if event.process?.auid == nil, event.text("op")?.hasPrefix("usher-") == true {
+            return Subject(
+                kind: .tag, category: .accountChange, activity: event.type == "ADD_USER" ? 1 : 6, verb: "has")
+        }
         let activity: Int
         switch event.type {
         case "ADD_USER", "ADD_GROUP": activity = 1

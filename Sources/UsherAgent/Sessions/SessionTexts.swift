@@ -1,3 +1,4 @@
+internal import UsherPolicy
 internal import UsherStore
 
 /// The texts that a session carries into the audit stream and onto the operator's terminal. Every value comes from
@@ -65,6 +66,12 @@ enum SessionTexts {
         let what = session.admission.idleCounts == .input ? "nothing was typed" : "nothing was done"
         return "Usher: session \(session.id) ends in \(length(seconds)): \(what) for \(length(limit - seconds)). "
             + "Press a key to keep it."
+    }
+
+    /// On the session's terminals, when a rule of detection found something.
+    static func detectionNotice(_ session: Session, _ rule: DetectionRule) -> String {
+        "Usher: session \(session.id): \(rule.summary). This is on record."
+            + (rule.actions.contains(.end) ? " The session ends." : "")
     }
 
     /// On the session's terminals, when an administrator has moved its end.
