@@ -80,11 +80,14 @@ struct task {
     int code;
 };
 
+// Nobody's: above all uids that Usher (UsherWire/EphemeralAccount.swift), Debian and systemd give.
+enum { NOBODYS_UID = 2147483647 };
+
 // Raw system calls: those of glibc would change every thread of the agent, whose memory this process shares.
-static int become(uid_t uid) {
+static int become(uid_t uid, uid_t real_and_saved) {
     if (syscall(SYS_setgroups, 0, NULL) < 0) return -1;
     if (syscall(SYS_setresgid, uid, uid, uid) < 0) return -1;
-    return (int)syscall(SYS_setresuid, uid, uid, uid);
+    return (int)syscall(SYS_setresuid, real_and_saved, uid, real_and_saved);
 }
 
 static int run_task(void *argument) {
@@ -114,8 +117,10 @@ static int run_in_child(uid_t uid, int (*work)(uid_t uid)) {
     return task.code == 0 ? 0 : -1;
 }
 
+// The effective uid alone sends signals; processes of the uid may signal only whose real or saved uid it is, and trace
+// only who has it in all three places (kill(2), ptrace(2)): they can neither stop this process nor reach the memory.
 static int kill_all(uid_t uid) {
-    if (become(uid) < 0) return -1;
+    if (become(uid, NOBODYS_UID) < 0) return -1;
     // Not the caller itself; see kill(2).
     return syscall(SYS_kill, -1, SIGKILL) < 0 && errno != ESRCH ? -1 : 0;
 }
@@ -138,7 +143,8 @@ static int clear_keyrings(uid_t uid) {
     long persistent = syscall(SYS_keyctl, KEYCTL_GET_PERSISTENT, uid, KEY_SPEC_SESSION_KEYRING);
     // Some kernels are built without.
     if (persistent < 0 ? errno != EOPNOTSUPP : discard(persistent) < 0) return -1;
-    if (become(uid) < 0) return -1;
+    // The real uid names the keyrings (keyrings(7)); nothing runs that could make use of it.
+    if (become(uid, uid) < 0) return -1;
     // Both before either is discarded: the kernel makes a missing one when it is asked for the other.
     long session = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_SESSION_KEYRING, 0);
     long user = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_USER_KEYRING, 0);

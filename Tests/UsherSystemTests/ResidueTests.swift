@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @testable import UsherSystem
@@ -106,6 +107,41 @@ struct ResidueTests {
         bomb.reap()
         #expect(failure { () throws(SystemError) in try ProcessScan.killAll(of: 0) }?.isUnacceptable == true)
         try ProcessScan.killAll(of: uid)
+    }
+
+    @Test("processes of the uid that stop whatever they may do not stop the killing")
+    func killAllOfStoppers() throws {
+        let uid = try freshUID()
+        let rounds = 150
+        let done = Mutex(0)
+        // Of its own, because the killing would hang in it.
+        Thread.detachNewThread {
+            for _ in 0..<rounds {
+                guard
+                    let stopper = try? Helper(
+                        "/usr/bin/setpriv",
+                        [
+                            "--reuid=\(uid)", "--regid=\(uid)", "--clear-groups", "/bin/sh", "-c",
+                            "while :; do kill -STOP -1; done 2>/dev/null",
+                        ]), (try? stopper.becomes("sh")) != nil, (try? ProcessScan.killAll(of: uid)) != nil
+                else { return }
+                stopper.reap()
+                done.withLock { $0 += 1 }
+            }
+        }
+        var stopped: Set<Int32> = []
+        try eventually("\(rounds) rounds", milliseconds: 60_000) {
+            for pid in try Processes.descendants(getpid()) {
+                // Not of another test, which stops its own.
+                guard let stat = try? Processes.stat(pid), stat.state == UInt8(ascii: "T"),
+                    (try? Processes.status(pid).effectiveUID) == uid
+                else { continue }
+                stopped.insert(pid)
+                kill(pid, SIGCONT)
+            }
+            return done.withLock { $0 } == rounds
+        }
+        #expect(stopped.isEmpty)
     }
 
     @Test("sockets are found by their uid, but not what only the kernel still finishes")

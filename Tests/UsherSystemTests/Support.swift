@@ -95,12 +95,12 @@ struct TimedOut: Error, CustomStringConvertible {
     var description: String
 }
 
-/// Waits at most ten seconds for a condition.
-func eventually(_ what: String, _ condition: () throws -> Bool) throws {
-    let deadline = Deadline.after(milliseconds: 10_000)
+/// Waits for a condition, at most ten seconds unless told otherwise.
+func eventually(_ what: String, milliseconds: Int = 10_000, _ condition: () throws -> Bool) throws {
+    let deadline = Deadline.after(milliseconds: milliseconds)
     while true {
         if try condition() { return }
-        if deadline.hasPassed { throw TimedOut(description: "not within 10 s: \(what)") }
+        if deadline.hasPassed { throw TimedOut(description: "not within \(milliseconds / 1000) s: \(what)") }
         usleep(5000)
     }
 }
