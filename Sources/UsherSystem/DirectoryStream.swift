@@ -30,16 +30,24 @@ import Glibc
 
     /// What `body` makes of the next name, `.` and `..` included; nil after the last.
     mutating func next<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) throws(SystemError) -> Result? {
+        try unsafe nextEntry { name, _ in unsafe body(name) }
+    }
+
+    /// The same with the number of the inode as the directory has it.
+    mutating func nextEntry<Result>(
+        _ body: (UnsafeBufferPointer<UInt8>, UInt64) -> Result
+    ) throws(SystemError) -> Result? {
         SystemCall.clearError()
         guard let entry = unsafe readdir(stream) else {
             let code = SystemCall.lastError
             if code != 0 { throw SystemError(stage, errno: code) }
             return nil
         }
+        let inode = UInt64(unsafe entry.pointee.d_ino)
         // readdir(3) ends d_name with a NUL within the entry, which is valid until the next call.
         return unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
             unsafe field.withMemoryRebound(to: UInt8.self, capacity: 256) { start in
-                unsafe body(UnsafeBufferPointer(start: start, count: strlen(start)))
+                unsafe body(UnsafeBufferPointer(start: start, count: strlen(start)), inode)
             }
         }
     }

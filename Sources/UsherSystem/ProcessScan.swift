@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// What makes a process part of a session. One that holds is enough.
 public struct SessionMatch: Sendable, Hashable {
@@ -30,13 +31,17 @@ public enum ProcessScan {
     /// The living processes of each match, in its order: threads are part of their process, kernel threads and
     /// zombies are left out.
     public static func find(matching matches: [SessionMatch]) throws(SystemError) -> [[Int32]] {
+        try find(matching: matches, in: "/proc", .ofHost)
+    }
+
+    static func find(
+        matching matches: [SessionMatch], in directory: String, _ kernelThreads: KernelThreads
+    ) throws(SystemError) -> [[Int32]] {
         var found = [[Int32]](repeating: [], count: matches.count)
         let criteria = Criteria(matches)
         guard !criteria.isEmpty else { return found }
-        var pass = try ProcessPass()
-        let kernelThreads = try pass.kernelThreads()
+        var pass = try ProcessPass(directory, kernelThreads)
         while let pid = try pass.nextPID() {
-            if kernelThreads.contains(pid) { continue }
             var hits: [Int] = []
             try pass.collect(&hits, of: pid, criteria)
             guard !hits.isEmpty, try pass.isAlive(pid) else { continue }
@@ -49,10 +54,8 @@ public enum ProcessScan {
     /// loginuid, by that number.
     public static func holders(of range: ClosedRange<UInt32>) throws(SystemError) -> [UInt32: [Int32]] {
         var found: [UInt32: [Int32]] = [:]
-        var pass = try ProcessPass()
-        let kernelThreads = try pass.kernelThreads()
+        var pass = try ProcessPass("/proc", .ofHost)
         while let pid = try pass.nextPID() {
-            if kernelThreads.contains(pid) { continue }
             let uids = try pass.numbers(of: pid).filter(range.contains)
             guard !uids.isEmpty, try pass.isAlive(pid) else { continue }
             for uid in Set(uids) { found[uid, default: []].append(pid) }
@@ -68,7 +71,7 @@ public enum ProcessScan {
     ) throws(SystemError) -> Int {
         let criteria = Criteria([match])
         var reached = 0
-        var pass = try ProcessPass()
+        var pass = try ProcessPass("/proc", nil)
         for pid in pids {
             do throws(SystemError) {
                 let pidfd = try PIDFD.open(pid)
@@ -124,28 +127,48 @@ private struct Criteria {
     }
 }
 
+/// Kernel threads that a pass has seen to be ones (PF_KTHREAD), each with the inode of its directory in /proc: the kernel
+/// gives every process that is listed a new one, so that a pid that was given again is looked at again.
+final class KernelThreads: Sendable {
+    static let ofHost = KernelThreads()
+
+    private let state = Mutex<[Int32: UInt64]>([:])
+
+    var verified: [Int32: UInt64] {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
+    }
+}
+
 /// One pass over /proc: the open directory and buffers that serve every process.
 private struct ProcessPass: ~Copyable {
     private let directory: OwnedDescriptor
     private var stream: DirectoryStream
     private var path = [CChar](repeating: 0, count: 32)
     private var buffer = [UInt8](repeating: 0, count: 4096)
+    private let kernelThreads: KernelThreads?
+    /// Nil before the first name.
+    private var candidates: Set<Int32>?
+    private var known: [Int32: UInt64] = [:]
+    private var verified: [Int32: UInt64] = [:]
+    /// Before Linux 5.19 a program that the kernel starts is a kernel thread until its exec: what began later than this
+    /// (10 s ago, in clock ticks since the boot) is looked at each time.
+    private let youngest = UInt64(max(0, SystemClock.boottimeNanoseconds() / 10_000_000 - 1000))
 
-    init() throws(SystemError) {
-        let processes = try Files.openDirectory("/proc", stage: "open /proc")
-        stream = try DirectoryStream.open(processes, stage: "list /proc")
+    /// - Parameter kernelThreads: left out; nil where processes are asked for by number only.
+    init(_ path: String, _ kernelThreads: KernelThreads?) throws(SystemError) {
+        let processes = try Files.openDirectory(path, stage: "open \(path)")
+        stream = try DirectoryStream.open(processes, stage: "list \(path)")
         directory = processes
+        self.kernelThreads = kernelThreads
     }
 
-    /// The children of kthreadd, three quarters of all processes of an idle host and never part of a session: kernel
-    /// threads, and programs that the kernel starts for itself (kernel/umh.c, with CLONE_PARENT). Empty where it is not
-    /// process 2 (a pid namespace) or the kernel has no CONFIG_PROC_CHILDREN.
-    mutating func kernelThreads() throws(SystemError) -> Set<Int32> {
+    /// The children of kthreadd, three quarters of all processes of an idle host: kernel threads, but also programs
+    /// that the kernel starts for itself (kernel/umh.c, with CLONE_PARENT), such as those of core_pattern. Empty where
+    /// kthreadd is not process 2 (a pid namespace) or the kernel has no CONFIG_PROC_CHILDREN.
+    private mutating func kernelChildren() throws(SystemError) -> Set<Int32> {
         let daemon: Int32 = 2
-        guard let count = try read(daemon, "/stat"),
-            let stat = ProcessParser.stat(buffer.span.extracting(0..<count), pid: daemon), stat.isKernelThread,
-            stat.parent == 0
-        else { return [] }
+        guard let stat = try stat(daemon), stat.isKernelThread, stat.parent == 0 else { return [] }
         do throws(SystemError) {
             let list = try Files.readKernelFile("2/task/2/children", limit: 1 << 20, in: directory.rawValue)
             var children: Set<Int32> = []
@@ -161,12 +184,27 @@ private struct ProcessPass: ~Copyable {
         }
     }
 
-    /// The next process; nil after the last.
+    /// The next process that is no kernel thread; nil after the last.
     mutating func nextPID() throws(SystemError) -> Int32? {
-        // The names of processes, and only they, are numbers.
-        while let number = try unsafe stream.next({ name in unsafe ProcessParser.number(name.span, 0..<name.count) }) {
-            if let number, number > 0, number <= UInt64(Int32.max) { return Int32(number) }
+        if candidates == nil, let kernelThreads {
+            known = kernelThreads.verified
+            candidates = try kernelChildren()
         }
+        // The names of processes, and only they, are numbers.
+        while let entry = try unsafe stream.nextEntry({ name, inode in
+            unsafe (ProcessParser.number(name.span, 0..<name.count), inode)
+        }) {
+            guard let number = entry.0, number > 0, number <= UInt64(Int32.max) else { continue }
+            let pid = Int32(number)
+            guard candidates?.contains(pid) == true else { return pid }
+            if known[pid] != entry.1 {
+                guard let stat = try stat(pid) else { continue }
+                guard stat.isKernelThread else { return pid }
+                guard stat.identity.startTime < youngest else { continue }
+            }
+            verified[pid] = entry.1
+        }
+        kernelThreads?.verified = verified
         return nil
     }
 
@@ -221,11 +259,17 @@ private struct ProcessPass: ~Copyable {
 
     /// Whether any thread of the process runs, and it is no kernel thread.
     mutating func isAlive(_ pid: Int32) throws(SystemError) -> Bool {
-        guard let count = try read(pid, "/stat") else { return false }
+        guard let stat = try stat(pid) else { return false }
+        return !stat.isZombie && !stat.isKernelThread
+    }
+
+    /// Nil when the process has ended.
+    private mutating func stat(_ pid: Int32) throws(SystemError) -> ProcessStat? {
+        guard let count = try read(pid, "/stat") else { return nil }
         guard let stat = ProcessParser.stat(buffer.span.extracting(0..<count), pid: pid) else {
             throw SystemError("read /proc/\(pid)/stat", refused: "not in the form that proc(5) describes")
         }
-        return !stat.isZombie && !stat.isKernelThread
+        return stat
     }
 
     /// Reads the beginning of a file of the process into the buffer, with a line feed behind it; nil when the process

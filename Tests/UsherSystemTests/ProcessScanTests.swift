@@ -1,7 +1,8 @@
 import Foundation
 import Glibc
 import Testing
-import UsherSystem
+
+@testable import UsherSystem
 
 @Suite("Finding the processes of sessions")
 struct ProcessScanTests {
@@ -166,6 +167,87 @@ struct ProcessScanTests {
         let helper = try Helper("/bin/sleep", ["60"])
         #expect(try ProcessScan.signal(SIGKILL, [helper.pid], matching: SessionMatch(uid: try freshUID())) == 0)
         #expect(try PIDFD.open(helper.pid).isAlive)
+    }
+
+    /// A /proc with kthreadd and its children, of which only some are kernel threads.
+    private struct Listing {
+        static let kernelThread = 0x20_8040
+        static let program = 0x40_0100
+        let scratch: Scratch
+
+        init() throws {
+            scratch = try Scratch()
+            try Files.makeDirectory("\(scratch.path)/2", mode: 0o755)
+            try Files.makeDirectory("\(scratch.path)/2/task", mode: 0o755)
+            try Files.makeDirectory("\(scratch.path)/2/task/2", mode: 0o755)
+            try put(2, parent: 0, flags: Self.kernelThread)
+            _ = try scratch.file("2/task/2/children", "50 51 ")
+        }
+
+        /// Another process than the one that had the pid before: its directory is a new one.
+        func put(_ pid: Int32, parent: Int32 = 2, flags: Int, uid: UInt32 = 0, startTime: Int = 100) throws {
+            let path = "\(scratch.path)/\(pid)"
+            if pid != 2 {
+                try Files.makeDirectory(path + ".new", mode: 0o755)
+                // Paths are NUL-terminated copies that live for the calls.
+                _ = unsafe rename(path, "\(scratch.path)/gone-\(UUID().uuidString)")
+                #expect(unsafe rename(path + ".new", path) == 0)
+            }
+            _ = try scratch.file(
+                "\(pid)/stat",
+                "\(pid) (k) S \(parent) 0 0 0 -1 \(flags) 0 0 0 0 0 0 0 0 20 0 1 0 \(startTime) 0 0\n")
+            _ = try scratch.file("\(pid)/status", "Name:\tk\nUid:\t\(uid)\t\(uid)\t\(uid)\t\(uid)\n")
+        }
+    }
+
+    @Test("a program that the kernel started is no kernel thread, also with the pid of one")
+    func childrenOfTheKernel() throws {
+        let listing = try Listing()
+        let threads = KernelThreads()
+        let found = {
+            try ProcessScan.find(matching: [SessionMatch(uid: 4711)], in: listing.scratch.path, threads)[0].sorted()
+        }
+        try listing.put(50, flags: Listing.kernelThread, uid: 4711)
+        try listing.put(51, flags: Listing.program, uid: 4711)
+        #expect(try found() == [51])
+        #expect(Set(threads.verified.keys) == [50])
+        #expect(try found() == [51])
+        try listing.put(50, flags: Listing.program, uid: 4711)
+        #expect(try found() == [50, 51])
+        #expect(threads.verified.isEmpty)
+    }
+
+    @Test("what was a kernel thread a moment ago is looked at again: it may have become a program")
+    func youngKernelThread() throws {
+        let listing = try Listing()
+        let threads = KernelThreads()
+        let now = Int(SystemClock.boottimeNanoseconds() / 10_000_000)
+        try listing.put(50, flags: Listing.kernelThread, startTime: now)
+        #expect(try ProcessScan.find(matching: [SessionMatch(uid: 4711)], in: listing.scratch.path, threads) == [[]])
+        #expect(threads.verified.isEmpty)
+    }
+
+    @Test("the kernel lists a process that was given a dead one's pid with another inode")
+    func inodes() throws {
+        let script = """
+            import os, signal
+            def listed(pid): return {each.name: each.inode() for each in os.scandir("/proc")}[str(pid)]
+            def start():
+                open("/proc/sys/kernel/ns_last_pid", "w").write("499")
+                pid = os.fork()
+                if pid == 0: signal.pause()
+                return pid
+            first = start(); inode = listed(first)
+            assert first == 500 and listed(first) == inode
+            os.kill(first, signal.SIGKILL); os.waitpid(first, 0)
+            second = start()
+            assert second == 500 and listed(second) != inode
+            os.kill(second, signal.SIGKILL)
+            """
+        let result = try Subprocess.run(
+            "/usr/bin/unshare", ["-pf", "--mount-proc", "/usr/bin/python3", "-c", script],
+            deadline: .after(milliseconds: 10_000))
+        #expect(result.exitStatus == 0, "\(String(decoding: result.errorOutput, as: UTF8.self))")
     }
 
     @Test("a pass over the machine's processes for 1000 sessions stays below a second")
