@@ -246,7 +246,8 @@ private struct OwnershipWalk {
                     try Self.give(name, in: frame, path, from: uid, uid: 0, gid: 0)
                 }
             case .remove where isDirectory: removal = (name, entry)
-            case .remove: act(entry) { () throws(SystemError) in try Self.remove(name, in: frame, path, 0) }
+            case .remove(let uid):
+                act(entry) { () throws(SystemError) in try Self.remove(name, of: uid, in: frame, path, 0) }
             }
         }
         guard isDirectory, !excluded.contains(path) else { return }
@@ -271,17 +272,24 @@ private struct OwnershipWalk {
 
     private func removeDirectory(_ removal: (name: [CChar], entry: OwnedEntry), in above: WalkFrame) {
         act(removal.entry) { () throws(SystemError) in
-            try Self.remove(removal.name, in: above, removal.entry.path, AT_REMOVEDIR)
+            try Self.remove(removal.name, of: removal.entry.uid, in: above, removal.entry.path, AT_REMOVEDIR)
         }
     }
 
     /// Whoever could put another file under the name in between may remove that one too: the right to do either is
     /// the same, the directory's.
     private static func remove(
-        _ name: [CChar], in frame: WalkFrame, _ path: String, _ flags: Int32
+        _ name: [CChar], of uid: UInt32, in frame: WalkFrame, _ path: String, _ flags: Int32
     ) throws(SystemError) {
-        // `name` is NUL-terminated.
-        try SystemCall.run("remove \(path)") { unsafe unlinkat(frame.descriptor.rawValue, name, flags) }
+        let directory = frame.descriptor.rawValue
+        do throws(SystemError) {
+            // `name` is NUL-terminated.
+            try SystemCall.run("remove \(path)") { unsafe unlinkat(directory, name, flags) }
+        } catch let failure where failure.errno == EPERM {
+            try OwnedFiles.unlock(name, in: directory, of: uid, stage: "unlock \(path)")
+            // `name` is NUL-terminated.
+            try SystemCall.run("remove \(path)") { unsafe unlinkat(directory, name, flags) }
+        }
     }
 
     /// The descriptor is judged after it was opened: whatever has the name by now, only what the uid owns is given.
@@ -334,6 +342,17 @@ extension WalkFrame {
         case entry([CChar], stat)
     }
 
+    /// Whether something is mounted on the name, which ends with NUL. Nothing of what is mounted is asked.
+    private func isMountPoint(_ name: UnsafePointer<CChar>) -> Bool {
+        // The name lives for the call.
+        let place = unsafe usher_open_beneath(descriptor.rawValue, name, O_RDONLY | O_DIRECTORY)
+        guard place < 0 else {
+            _ = OwnedDescriptor(owning: place)
+            return false
+        }
+        return SystemCall.lastError == EXDEV
+    }
+
     /// Nil after the last name.
     func next(_ range: ClosedRange<UInt32>) throws(SystemError) -> Next? {
         let directory = descriptor.rawValue
@@ -345,8 +364,11 @@ extension WalkFrame {
             var status = stat()
             // readdir(3) ends the name with a NUL behind the bytes; `status` is a local value that fstatat fills.
             let start = unsafe UnsafeRawPointer(name.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: CChar.self)
-            guard unsafe fstatat(directory, start, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-                return SystemCall.lastError == ENOENT ? .nothing : .unreadable(SystemCall.lastError)
+            guard unsafe fstatat(directory, start, &status, OwnedFiles.look) == 0 else {
+                let code = SystemCall.lastError
+                // A user's FUSE mount lets not even root look: another mount, as any other.
+                guard code == EACCES || code == ENOTCONN else { return code == ENOENT ? .nothing : .unreadable(code) }
+                return unsafe isMountPoint(start) ? .nothing : .unreadable(code)
             }
             guard
                 status.st_mode & S_IFMT == S_IFDIR || range.contains(status.st_uid) || range.contains(status.st_gid)

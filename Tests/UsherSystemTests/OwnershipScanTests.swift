@@ -169,6 +169,33 @@ import Testing
         #expect((group.uid, group.gid) == (0, 0))
     }
 
+    @Test func immutableAndAppendOnlyFilesOfTheUidAreRemovedAndThoseOfOthersStay() throws {
+        try directory("tree", uid: Self.uid)
+        try directory("tree/below", uid: Self.uid)
+        for name in ["tree/below/fixed", "tree/log"] { _ = try scratch.file(name, "x", uid: Self.uid) }
+        try directory("others", uid: Self.other)
+        _ = try scratch.file("others/file", "x", uid: Self.uid)
+        try change(["+a", "tree/log"], ["+i", "tree/below/fixed", "tree/below", "tree", "others"])
+        defer { try? change(["-i", "others"]) }
+        var failures: [String] = []
+        let outcome = try scan().run({ $0.uid == Self.uid ? .remove(Self.uid) : .leave }) { entry, failure in
+            if failure != nil { failures.append(entry.path) }
+        }
+        #expect(outcome.isComplete)
+        #expect(try Files.status("\(scratch.path)/tree") == nil)
+        #expect(failures == ["\(scratch.path)/others/file"])
+    }
+
+    /// chattr(1), each time with a mode and names.
+    private func change(_ calls: [String]...) throws {
+        for call in calls {
+            let result = try Subprocess.run(
+                "/usr/bin/chattr", [call[0]] + call.dropFirst().map { "\(scratch.path)/\($0)" },
+                deadline: .after(milliseconds: 10_000))
+            try #require(result.exitStatus == 0, "\(String(decoding: result.errorOutput, as: UTF8.self))")
+        }
+    }
+
     @Test func whatIsNestedTooDeepIsToldAndTheScanIsNotComplete() throws {
         // Names of one letter, so that the path stays below the kernel's limit.
         let deep = scratch.path + String(repeating: "/d", count: 600)

@@ -28,14 +28,44 @@ extension Mounts {
         }
     }
 
+    /// Who has mounted the file system of a device by FUSE; nil when nobody has.
+    static func user(ofFUSE device: UInt64) throws(SystemError) -> UInt32? {
+        let number = DeviceNumber(dev_t(device))
+        let bytes = try Files.readKernelFile("/proc/self/mountinfo", limit: 16 << 20)
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
+            guard fields.count > 2, fields[2] == "\(number.major):\(number.minor)" else { continue }
+            return user(ofFUSE: fields)
+        }
+        return nil
+    }
+
     /// One line of mountinfo: id first; after the lone dash the type, the source and the super block's options.
     static func isFUSE(_ line: String, _ id: Int, of uid: UInt32) -> Bool {
         let fields = line.split(separator: " ")
-        guard let first = fields.first, Int(first) == id, let dash = fields.firstIndex(of: "-"),
-            fields.count > dash + 3, dash >= 6
-        else { return false }
+        guard let first = fields.first, Int(first) == id else { return false }
+        return user(ofFUSE: fields) == uid
+    }
+
+    private static func user(ofFUSE fields: [Substring]) -> UInt32? {
+        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, dash >= 6 else { return nil }
         let type = fields[dash + 1]
-        let isFUSE = type == "fuse" || type == "fuseblk" || type.hasPrefix("fuse.")
-        return isFUSE && fields[dash + 3].split(separator: ",").contains("user_id=\(uid)")
+        guard type == "fuse" || type == "fuseblk" || type.hasPrefix("fuse.") else { return nil }
+        let option = fields[dash + 3].split(separator: ",").first { $0.hasPrefix("user_id=") }
+        return option.flatMap { UInt32($0.dropFirst(8)) }
+    }
+}
+
+/// Who has mounted file systems by FUSE, asked once for each device: on an overlay any file's device may be another
+/// than its directory's.
+struct FUSEUsers: Sendable {
+    private var known: [UInt64: UInt32?] = [:]
+
+    /// Nil when nobody has mounted the device's file system by FUSE.
+    mutating func user(of device: UInt64) throws(SystemError) -> UInt32? {
+        if let user = known[device] { return user }
+        let user = try Mounts.user(ofFUSE: device)
+        known[device] = .some(user)
+        return user
     }
 }

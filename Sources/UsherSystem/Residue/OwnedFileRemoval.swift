@@ -33,6 +33,7 @@ public final class OwnedFileRemoval: Sendable {
 /// A directory that the walk is in.
 private final class Frame {
     let descriptor: OwnedDescriptor
+    let device: UInt64
     var stream: DirectoryStream
     /// In the directory above, ended by NUL; empty for the root.
     let name: [CChar]
@@ -52,6 +53,7 @@ private final class Frame {
 
     init(_ descriptor: consuming OwnedDescriptor, name: [CChar], isOwned: Bool, stage: String) throws(SystemError) {
         stream = try DirectoryStream.open(descriptor, stage: stage)
+        device = try FileStatus(of: descriptor.rawValue, stage: stage).device
         self.descriptor = descriptor
         self.name = name
         self.isOwned = isOwned
@@ -81,6 +83,7 @@ private struct Walk {
     var left = ResidueTally()
     var removedCount = 0
     private var moved = 0
+    private var users = FUSEUsers()
 
     init(uid: UInt32, root: consuming OwnedDescriptor, path: String, kind: String) throws(SystemError) {
         self.uid = uid
@@ -108,7 +111,10 @@ private struct Walk {
     private mutating func visit(_ name: [CChar], in frame: Frame, attempt: Int = 1) throws(SystemError) {
         do throws(SystemError) {
             guard let status = try OwnedFiles.status(name, in: frame.descriptor.rawValue, stage: stage) else { return }
-            if OwnedFiles.isDirectory(status) {
+            if UInt64(status.st_dev) != frame.device, try users.user(of: UInt64(status.st_dev)) == uid {
+                // One that lets others in: its owner is the server's word.
+                try mount(name, in: frame, SystemError(stage, errno: EXDEV))
+            } else if OwnedFiles.isDirectory(status) {
                 try directory(name, status, in: frame)
             } else if !frame.isOwned, frame.isSecondPass {
                 return
@@ -152,7 +158,7 @@ private struct Walk {
         do throws(SystemError) {
             try remove(name, in: frame, 0)
         } catch let failure where failure.errno == EPERM {
-            try unlock(name, status, in: frame)
+            try OwnedFiles.unlock(name, in: frame.descriptor.rawValue, of: uid, stage: stage)
             try remove(name, in: frame, 0)
         }
         count(frame)
@@ -161,19 +167,6 @@ private struct Walk {
     private func remove(_ name: [CChar], in frame: Frame, _ flags: Int32) throws(SystemError) {
         // `name` is NUL-terminated.
         try SystemCall.run(stage) { unsafe unlinkat(frame.descriptor.rawValue, name, flags) }
-    }
-
-    /// Takes the immutable and append-only flags off the uid's own file, and off its directory.
-    private func unlock(_ name: [CChar], _ status: stat, in frame: Frame) throws(SystemError) {
-        if frame.isOwned { _ = usher_clear_file_flags(frame.descriptor.rawValue) }
-        let type = status.st_mode & S_IFMT
-        guard status.st_uid == uid, type == S_IFREG || type == S_IFDIR else { return }
-        let file = try OwnedFiles.openBeneath(
-            name, in: frame.descriptor.rawValue, O_RDONLY | O_NONBLOCK | O_NOCTTY, stage: stage)
-        let opened = try FileStatus(of: file.rawValue, stage: stage)
-        guard opened.uid == uid, opened.inode == UInt64(status.st_ino) else { return }
-        // What it could not change shows when the name is still there.
-        _ = usher_clear_file_flags(file.rawValue)
     }
 
     // MARK: Directories
@@ -259,8 +252,7 @@ private struct Walk {
             do throws(SystemError) {
                 try remove(frame.name, in: above, AT_REMOVEDIR)
             } catch let failure where failure.errno == EPERM {
-                _ = usher_clear_file_flags(frame.descriptor.rawValue)
-                if above.isOwned { _ = usher_clear_file_flags(above.descriptor.rawValue) }
+                try OwnedFiles.unlock(frame.name, in: above.descriptor.rawValue, of: uid, stage: stage)
                 try remove(frame.name, in: above, AT_REMOVEDIR)
             }
             frames.removeLast()
@@ -286,13 +278,15 @@ private struct Walk {
 
     // MARK: Mounts
 
-    /// A mount of the uid's own (FUSE) is taken out of the tree; any other was made by root and is told.
+    /// A mount of the uid's own (FUSE) is taken out of the tree. Any other was made by root: told in a directory of the
+    /// uid's, nothing to it elsewhere.
     private mutating func mount(_ name: [CChar], in frame: Frame, _ failure: SystemError) throws(SystemError) {
         // `name` is NUL-terminated.
         let place = OwnedDescriptor(
             owning: try SystemCall.run(stage) { unsafe usher_open_place_beneath(frame.descriptor.rawValue, name) })
         guard try Mounts.detachOwn(place, uid: uid) else {
-            return leave("mount", name, in: frame, failure.message)
+            if frame.isOwned { leave("mount", name, in: frame, failure.message) }
+            return
         }
         removed.add("mount", text(name, in: frame))
         frame.removed += 1

@@ -46,6 +46,11 @@ public enum OwnedFiles {
         }
     }
 
+    /// Names are looked at with this: no link is followed, and of a mounted file system that has a server (FUSE, where
+    /// root has allowed `allow_other`) only what the kernel knows is told: one that does not answer would hold whoever
+    /// asks for ever. AT_STATX_DONT_SYNC of the kernel's include/uapi/linux/fcntl.h, since 4.11.
+    static let look = AT_SYMLINK_NOFOLLOW | 0x4000
+
     /// What the name stands for, without following it; nil when it is gone.
     static func status(
         _ name: [CChar], in directory: Int32, stage: @autoclosure () -> String
@@ -54,7 +59,7 @@ public enum OwnedFiles {
         do throws(SystemError) {
             // `name` is NUL-terminated; `status` is a local value that fstatat fills.
             try SystemCall.run(stage()) {
-                unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW)
+                unsafe fstatat(directory, name, &status, look)
             }
             return status
         } catch let failure where failure.errno == ENOENT {
@@ -77,6 +82,22 @@ public enum OwnedFiles {
         do throws(SystemError) {
             try SystemCall.run(stage()) { fsync(directory) }
         } catch let failure where failure.errno == EINVAL {}
+    }
+
+    /// Takes the immutable and append-only flags off a file or directory and the directory that it is in, where they are
+    /// the uid's own. What it could not change shows when the name is still there.
+    static func unlock(
+        _ name: [CChar], in directory: Int32, of uid: UInt32, stage: @autoclosure () -> String
+    ) throws(SystemError) {
+        if try FileStatus(of: directory, stage: stage()).uid == uid { _ = usher_clear_file_flags(directory) }
+        // Asked before it is opened: opening a device or pipe can do something.
+        guard let before = try status(name, in: directory, stage: stage()), before.st_uid == uid,
+            before.st_mode & S_IFMT == S_IFREG || isDirectory(before)
+        else { return }
+        let file = try openBeneath(name, in: directory, O_RDONLY | O_NONBLOCK | O_NOCTTY, stage: stage())
+        let opened = try FileStatus(of: file.rawValue, stage: stage())
+        guard opened.uid == uid, opened.inode == UInt64(before.st_ino) else { return }
+        _ = usher_clear_file_flags(file.rawValue)
     }
 
     static func isDirectory(_ status: stat) -> Bool { status.st_mode & S_IFMT == S_IFDIR }

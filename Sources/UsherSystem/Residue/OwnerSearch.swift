@@ -52,6 +52,7 @@ struct OwnerSearch: Sendable {
     private var owners: Set<UInt32> = []
     /// Something did not tell its owner.
     private var isUncertain = false
+    private var users = FUSEUsers()
     /// The directory itself, and all directories that were met, by their path below it, NUL-terminated.
     private var directories: [(path: [CChar], stamp: Stamp)] = []
     private let time = SystemClock.realtimeNanoseconds()
@@ -90,10 +91,15 @@ struct OwnerSearch: Sendable {
         into directory: borrowing OwnedDescriptor, below path: [CChar], stage: String, depth: Int
     ) throws(SystemError) {
         var stream = try DirectoryStream.open(directory, stage: stage)
+        let device = try FileStatus(of: directory.rawValue, stage: stage).device
         while let next = try unsafe stream.next({ bytes in unsafe OwnedFiles.name(bytes) }) {
             guard let name = next else { continue }
             do throws(SystemError) {
                 guard let status = try OwnedFiles.status(name, in: directory.rawValue, stage: stage) else { continue }
+                if UInt64(status.st_dev) != device, let user = try users.user(of: UInt64(status.st_dev)) {
+                    owners.insert(user)
+                    continue
+                }
                 owners.insert(status.st_uid)
                 guard OwnedFiles.isDirectory(status), depth < OwnedFiles.sharedDepth else { continue }
                 directories.append((path + name, Stamp(status)))
