@@ -172,6 +172,7 @@ struct Runtime: Sendable {
                     .init(service: deadlines),
                     .init(service: Reloader(runtime: self)),
                     .init(service: ResidueWatch(keeper: residue)),
+                    .init(service: agent), .init(service: control),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()

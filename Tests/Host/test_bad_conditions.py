@@ -1,8 +1,10 @@
 """Logins that must be refused because of what the host, the agent or the client is in, not because of the ticket."""
 import contextlib
+import itertools
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import subprocess
@@ -154,6 +156,36 @@ def test_refused_while_the_agent_hangs(host, broker, name, no_trace):
     # Of this phase alone: the login of the test before may be closing just now.
     line, = messages.wait_for("pam_usher(sshd:auth)")
     assert line.startswith("authpriv.") and "receive" in line, line
+
+
+def processor_seconds(pid):
+    words = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_logins_wait_while_descriptors_are_short_and_are_served_once_they_are_not(host, broker, name):
+    """What cannot be accepted stays in the kernel's queue; the agent must neither lose its socket nor ask for ever."""
+    agent = host.agent.pid
+    written = host.agent.log.stat().st_size
+    limits = resource.prlimit(agent, resource.RLIMIT_NOFILE)
+    taken = set(map(int, os.listdir(f"/proc/{agent}/fd")))
+    free = next(number for number in itertools.count() if number not in taken)
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.settimeout(BOUND)
+        resource.prlimit(agent, resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            waiting.connect(AGENT_SOCKET)
+            waiting.sendall(b'{"method":"io.usher.Agent.Nothing"}\0')
+            processes.wait_until(lambda: b"connections have to wait" in host.agent.log.read_bytes()[written:], 5,
+                                 "the agent says that it cannot accept")
+            before = processor_seconds(agent)
+            time.sleep(1)
+            assert processor_seconds(agent) - before < 0.2, "the agent asks for connections without a rest"
+        finally:
+            resource.prlimit(agent, resource.RLIMIT_NOFILE, limits)
+        assert b"MethodNotFound" in waiting.recv(4096)
+    assert attempt(host.port, name, forge.ticket(broker, name), "echo in").stdout == "in\n"
+    observe.assert_nothing_left(name)
 
 
 ANSWERS = {

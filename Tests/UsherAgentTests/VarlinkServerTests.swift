@@ -121,6 +121,25 @@ private func call(_ method: String, _ number: Int) -> [UInt8] {
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func aServerWhoseSocketIsLostSaysSoAndOneThatIsToldToEndDoesNot() async throws {
+        let path = "/tmp/usher-server-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let socket = try UnixSocket.listen(path, mode: 0o600).release()
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let server = try await VarlinkServer(
+            name: "test", group: group, socket: socket,
+            limits: ServerLimits(callBytes: 256, connections: 8, connectionsOfOneUser: 8, silence: 1),
+            service: Echo(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let told = Task { try await server.run() }
+        told.cancel()
+        try await told.value
+        let lost = Task { try await server.run() }
+        // As NIO does when accept(2) fails in a way that it does not know.
+        try await server.stop()
+        await #expect(throws: SystemError.self) { try await lost.value }
+        try await group.shutdownGracefully()
+    }
+
     @Test func aSlowCallDoesNotHoldUpOtherConnections() async throws {
         try await withServer { path in
             let slow = try Connection(path)

@@ -1,6 +1,7 @@
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import ServiceLifecycle
 internal import UsherSystem
 internal import UsherWire
 
@@ -23,9 +24,10 @@ struct ServerLimits: Sendable {
     var silence: Int64
 }
 
-/// A Varlink server on a Unix socket.
-final class VarlinkServer: Sendable {
-    private let name: String
+/// A Varlink server on a Unix socket. It answers from its making until `stop`; as a service it only watches that the
+/// socket is there.
+final class VarlinkServer: Service, CustomStringConvertible {
+    let description: String
     private let channel: any Channel
 
     /// - Parameters:
@@ -35,12 +37,17 @@ final class VarlinkServer: Sendable {
         name: String, group: MultiThreadedEventLoopGroup, socket: Int32, limits: ServerLimits,
         service: any VarlinkService, logger: Logger
     ) async throws {
-        self.name = name
+        description = "\(name) socket"
         let counter = ConnectionCounter(total: limits.connections, ofOneUser: limits.connectionsOfOneUser)
         let executor = EventLoopTaskExecutor(group.next())
         channel = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.maxMessagesPerRead, value: 16)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(AcceptPause(socket: name, logger: logger))
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(
@@ -50,6 +57,17 @@ final class VarlinkServer: Sendable {
             }
             .withBoundSocket(socket)
             .get()
+    }
+
+    /// Until shutdown. Throws when the socket is lost: NIO closes a listening socket on each error of accept(2) that it
+    /// does not know, and an agent that nobody can reach must end, so that another one starts.
+    func run() async throws {
+        let (open, closing) = AsyncStream.makeStream(of: Never.self)
+        channel.closeFuture.whenComplete { _ in closing.finish() }
+        await cancelWhenGracefulShutdown {
+            for await _ in open {}
+        }
+        if !channel.isActive { throw SystemError("listen", refused: "the \(description) was lost") }
     }
 
     /// Stops accepting.
