@@ -6,6 +6,7 @@
 #include <libaudit.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -159,6 +160,10 @@ int usher_spawn_resident(pid_t *pid, const char *program, char *const arguments[
     }
     posix_spawn_file_actions_destroy(&actions);
     return code;
+}
+
+void usher_return_free_memory(void) {
+    malloc_trim(0);
 }
 
 int usher_pipe(int ends[2]) {

@@ -5,7 +5,8 @@ internal import UsherConfig
 internal import UsherStore
 internal import UsherSystem
 
-/// Twice a second: what is over by the clock. Once an hour: tickets that nobody can present any more.
+/// Twice a second: what is over by the clock. Once an hour: tickets that nobody can present any more. After the last
+/// session's end: memory that many of them took.
 struct Timekeeper: Service, CustomStringConvertible {
     let runtime: Runtime
     let description = "timekeeper"
@@ -13,12 +14,16 @@ struct Timekeeper: Service, CustomStringConvertible {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var ticks = 0
+            var wasBusy = false
             while !Task.isCancelled {
                 await runtime.sessions.endOverdue(
                     now: SystemClock.boottimeNanoseconds(),
                     admissionLifetime: runtime.policy.now.configuration.admissionLifetime)
                 await runtime.lists.check()
                 if ticks % 7200 == 0 { await prune() }
+                let isBusy = runtime.registry.sessionCount > 0
+                if wasBusy && !isBusy { CurrentProcess.returnFreeMemory() }
+                wasBusy = isBusy
                 ticks += 1
                 try? await Task.sleep(for: .milliseconds(500))
             }

@@ -1,3 +1,4 @@
+import CUsherLinux
 import Glibc
 
 /// What a program can ask about itself.
@@ -36,6 +37,12 @@ public enum CurrentProcess {
     /// What ps(1) and pgrep(1) call this process: at most 15 bytes.
     public static func setName(_ name: String) throws(SystemError) {
         try Files.writeKernelFile("/proc/self/comm", name)
+    }
+
+    /// Gives memory that is free, but still the allocator's, back to the kernel: glibc keeps what lies below the highest
+    /// block in use, and one arena for each thread (malloc_trim(3)). Takes milliseconds.
+    public static func returnFreeMemory() {
+        usher_return_free_memory()
     }
 
     /// Ends this process at once.

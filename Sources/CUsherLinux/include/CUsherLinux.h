@@ -36,6 +36,9 @@ int usher_spawn(pid_t *pid, const char *program, char *const arguments[], char *
 // and 2 (inherited), default signals, an empty signal mask. Returns an error number, 0 on success.
 int usher_spawn_resident(pid_t *pid, const char *program, char *const arguments[], char *const environment[]);
 
+// malloc_trim(3) of all free memory.
+void usher_return_free_memory(void);
+
 // pipe2(2) with O_CLOEXEC.
 int usher_pipe(int ends[2]);
 
