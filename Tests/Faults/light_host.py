@@ -32,7 +32,7 @@ CONFIGURATION = 'log_level = "info"\nhome_size_mib = 16\nhomes_budget_mib = 6553
 FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]
 
 
-def _cgroup2_mount():
+def cgroup2_mount():
     for line in pathlib.Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines():
         _, target, kind, *_ = line.split()
         if kind == "cgroup2":
@@ -65,7 +65,7 @@ class LightHost:
         self._uids = set()
         self._own_group()
         namespaces.enter_new_namespace()
-        mount = _cgroup2_mount()
+        mount = cgroup2_mount()
         # The same file system cannot be mounted over itself.
         namespaces.unmount(mount)
         namespaces.mount("cgroup2", mount, "cgroup2")
@@ -90,7 +90,7 @@ class LightHost:
     def _start_keeper(self):
         """A process outside, which ends everything of this host when the calling process has ended, however."""
         reader, self._life = os.pipe()
-        mount = _cgroup2_mount()
+        mount = cgroup2_mount()
         group = mount / f"{GROUP_PREFIX}{os.getpid()}"
         group.mkdir()
         pid = os.fork()
@@ -109,7 +109,7 @@ class LightHost:
 
     def _own_group(self):
         """A control group of its own as the root of all, so that agents do not meet in one tree."""
-        group = _cgroup2_mount() / f"{GROUP_PREFIX}{os.getpid()}"
+        group = cgroup2_mount() / f"{GROUP_PREFIX}{os.getpid()}"
         (group / "cgroup.procs").write_text("0", encoding="ascii")
         namespaces._check(namespaces.libc.unshare(CLONE_NEWCGROUP), "unshare the control group")
 
@@ -175,7 +175,7 @@ class LightHost:
 
     def session_groups(self):
         """The control groups of sessions that stand."""
-        top = _cgroup2_mount() / "usher"
+        top = cgroup2_mount() / "usher"
         return sorted(path.name for path in top.iterdir() if path.is_dir()) if top.exists() else []
 
     def seat_bystander(self):
@@ -187,7 +187,7 @@ class LightHost:
     def pids(self):
         """Every process of this host."""
         found = []
-        for directory, _, _ in os.walk(_cgroup2_mount()):
+        for directory, _, _ in os.walk(cgroup2_mount()):
             # A group may go while we look.
             with contextlib.suppress(OSError):
                 found += pathlib.Path(directory, "cgroup.procs").read_text(encoding="ascii").split()

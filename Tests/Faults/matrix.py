@@ -1,4 +1,5 @@
 """The points at which a fault strikes, and one of them done: fault, restart, every invariant."""
+import collections
 import pathlib
 import signal
 import time
@@ -29,6 +30,9 @@ PLACES = {"KILL": 24, "error": 8, "lasting": 3}
 LASTING = {"ENOSPC", "EIO", "EMFILE"}
 
 
+# A fault comes to the N-th call, whatever that is this time: it is tried so often, until it comes to one that can
+# fail so.
+TRIES = 3
 # Seconds for one point; the slowest, a start on a disk that stays broken, takes some 30 on a quiet machine.
 LONGEST = 90
 
@@ -46,6 +50,9 @@ class Point:
 class Result:
     point: Point
     reached: bool
+    # Why it was not judged: the fault came to a call that no kernel lets fail so.
+    impossible: str | None
+    end: int | None
     broken: list
     seconds: float
 
@@ -57,24 +64,26 @@ def _spread(places, kind):
 
 
 def points_of(phase, calls):
-    """Every point of a phase, from the calls of a run without faults: by name, the files of the first, second …"""
-    found = []
-    for call, files in sorted(calls.items()):
+    """Every point of a phase, from the calls of a run without faults: by name, what the first, second … was made on.
+    And the places that are left out, counted by the reason why no kernel does this there."""
+    found, left_out = [], collections.Counter()
+    for call, subjects in sorted(calls.items()):
         if call in UNTOUCHED:
             continue
-        found += [Fault(call, number) for number in _spread(range(1, len(files) + 1), "KILL")]
+        found += [Fault(call, number) for number in _spread(range(1, len(subjects) + 1), "KILL")]
         for error, names in ERRORS.items():
             if call not in names:
                 continue
-            possible = [number for number, file in enumerate(files, 1)
-                        if file != "loader" and Fault(call, number, error).can_happen(file)]
+            reasons = [Fault(call, number, error).impossible(subject) for number, subject in enumerate(subjects, 1)]
+            left_out.update(filter(None, reasons))
+            possible = [number for number, reason in enumerate(reasons, 1) if reason is None]
             found += [Fault(call, number, error) for number in _spread(possible, "error")]
             if error == "EMFILE" and possible:
                 found += [Fault(call, number, error, lasting=True) for number in _spread(possible, "lasting")]
             elif error in LASTING:
-                of_database = range(1, 1 + sum(file in DATABASE for file in files))
+                of_database = range(1, 1 + sum(subject in DATABASE for subject in subjects))
                 found += [Fault(call, number, error, lasting=True) for number in _spread(of_database, "lasting")]
-    return [Point(phase, fault) for fault in found]
+    return [Point(phase, fault) for fault in found], left_out
 
 
 def _too_long(_number, _frame):
@@ -87,63 +96,81 @@ class Matrix:
     def __init__(self, host):
         self.host = host
         self._trace = host.work / "strace"
-        self._phase = None
+        self._tracing = self._phase = None
+        # The agent's exit status after the fault, a signal negative; None when it goes on.
+        self.end = None
         signal.signal(signal.SIGALRM, _too_long)
 
     def record(self):
-        """What each phase does when nothing goes wrong: all points."""
-        found = []
+        """What each phase does when nothing goes wrong: all points, and what is left out by reason."""
+        found, left_out = [], collections.Counter()
         for name in PHASES:
-            phase, tracing = self._strike(name, None)
+            self._tracing = Tracing(self._trace)
+            phase = self._strike(name)
             broken = Examination(self.host, phase).run()
             if broken:
                 raise RuntimeError(f"{name} without any fault: {broken}\n{self.host.tail()}")
-            found += points_of(name, tracing.calls())
-        return found
+            points, reasons = points_of(name, self._tracing.calls())
+            found += points
+            left_out += reasons
+        return found, left_out
 
     def run(self, point):
-        """Strikes and examines. A fault that came to another call than in the recording, on a file where it cannot
-        happen, is not judged and not counted."""
+        """Strikes and examines. A fault that came to another call than in the recording, where it cannot happen, is
+        not judged and not counted."""
+        for _ in range(TRIES):
+            result = self._try(point)
+            if not result.impossible:
+                break
+        return result
+
+    def _try(self, point):
         start = time.monotonic()
-        reached, broken = False, []
+        self._tracing = Tracing(self._trace, point.fault)
+        self.end, reached, broken = None, False, []
         signal.alarm(LONGEST)
         try:
-            phase, tracing = self._strike(point.phase, point.fault)
-            files = tracing.injected
-            reached = self.died if point.fault.error == "KILL" else bool(files)
-            if all(map(point.fault.can_happen, files)):
+            phase = self._strike(point.phase)
+            reached = self.end == -signal.SIGKILL if point.fault.error == "KILL" else bool(self._tracing.injected)
+            if not self._impossible(point.fault):
                 broken = Examination(self.host, phase).run()
-            else:
-                reached = False
-                self._repair()
         except Exception:
             reached, broken = True, [traceback.format_exc(limit=-6)]
         finally:
             signal.alarm(0)
+        impossible = self._impossible(point.fault)
+        if impossible:
+            reached, broken = False, []
         if broken:
             broken += [self._state(), self.host.tail(12)]
+        if broken or impossible:
             self._repair()
-        return Result(point, reached, broken, time.monotonic() - start)
+        return Result(point, reached, impossible, self.end, broken, time.monotonic() - start)
 
-    def _strike(self, name, fault):
+    def _impossible(self, fault):
+        """Why no kernel does what was just done to a call; None when one can."""
+        return next(filter(None, map(fault.impossible, self._tracing.injected)), None)
+
+    def _strike(self, name):
         """Prepares, lets the fault strike, and leaves an agent that runs without it."""
         phase = self._phase = PHASES[name](self.host)
         if self.host.agent.poll() is not None:
             self.host.start_agent()
         phase.prepare()
-        tracing = Tracing(self._trace, fault)
         if phase.starts_agent:
-            self.host.start_agent(tracing.prefix(), wait=False)
+            self.host.start_agent(self._tracing.prefix(), wait=False)
         else:
-            tracing.attach(self.host.agent.pid)
+            self._tracing.attach(self.host.agent.pid)
         try:
             phase.act()
         finally:
-            tracing.detach(self.host.agent.pid)
-        self.died = self.host.agent.poll() == -9
+            dying = self._tracing.detach(self.host.agent.pid)
+        if dying:
+            self.host.agent.wait(20)
+        self.end = self.host.agent.poll()
         if self.host.agent.poll() is not None:
             self.host.start_agent()
-        return phase, tracing
+        return phase
 
     def _state(self):
         """What the kernel says of the agent, for a point that took too long."""
