@@ -85,7 +85,7 @@ func line(
             "privilege-gain",
             [
                 [line("exec", program: "/tmp/rootshell", uid: 1_900_000_000, euid: 0)],
-                [user, root],
+                [user, root], [user, line("privilege", program: "/usr/bin/python3", uid: 0, euid: 0)],
                 // A door that said no lets nobody through.
                 [user, line("privilege", status: 2, program: "/usr/bin/sudo", record: "USER_CMD"), root],
             ],
@@ -93,6 +93,7 @@ func line(
                 [line("exec", program: "/usr/bin/sudo", uid: 1_900_000_000, euid: 0)],
                 // sshd's monitor starts programs for PAM before the user's first.
                 [root, root, user], [user, sudo, root, user, root],
+                [user, line("privilege", program: "/usr/bin/sudo", uid: 0, euid: 0)],
                 [user, line("exec", status: 2, program: "/tmp/x", uid: 0, euid: 0)],
             ]
         ),

@@ -90,7 +90,8 @@ public struct DetectionEngine: Sendable {
         if event.kind == "privilege" {
             // What the door's program says once it has let somebody through; its own system calls come before that.
             if isDoor, event.record == "USER_CMD" || event.record == "USER_START" { memory.doorWasPassed = true }
-            return false
+            // setuid(0) and its like; of what else PAM says, nothing is a gain.
+            guard event.record == "SYSCALL", !isDoor else { return false }
         }
         guard let uid = event.uid, let effective = event.effectiveUID else { return false }
         if effective != 0 {
