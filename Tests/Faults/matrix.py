@@ -134,6 +134,8 @@ class Matrix:
             reached = self.end == -signal.SIGKILL if point.fault.error == "KILL" else bool(self._tracing.injected)
             if not self._impossible(point.fault):
                 broken = Examination(self.host, phase).run()
+                if point.fault.error != "KILL" and (self.end or 0) < 0:
+                    broken.append(f"the agent crashed by signal {-self.end} on an error")
         except Exception:
             reached, broken = True, [traceback.format_exc(limit=-6)]
         finally:
