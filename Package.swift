@@ -151,7 +151,7 @@ let package = Package(
         .testTarget(
             name: "UsherAgentTests",
             dependencies: [
-                "UsherAgent", "UsherEvidence", "UsherStore", "UsherSystem", "UsherTicket", "UsherWire",
+                "UsherAgent", "UsherConfig", "UsherEvidence", "UsherStore", "UsherSystem", "UsherTicket", "UsherWire",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],

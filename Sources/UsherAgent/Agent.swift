@@ -4,6 +4,7 @@ internal import NIOPosix
 internal import ServiceLifecycle
 internal import UnixSignals
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
 internal import UsherTicket
@@ -68,6 +69,7 @@ struct Runtime: Sendable {
     let registry: Registry
     let accounts: Accounts
     let sessions: SessionManager
+    let evidence: EvidenceLog
     let revocations: Revocations
     let lists: RevocationListKeeper
     let desk: AdmissionDesk
@@ -101,27 +103,31 @@ struct Runtime: Sendable {
         let sweeper = try Sweeper(executor: executor)
         let key = try Self.hostKey(logger)
         publicKey = key.publicKey
+        evidence = try EvidenceLog(
+            place: try .host(), hostID: policy.hostID, hostKey: key, settings: policy.configuration.evidence,
+            logger: logger)
+        evidence.note(.agentStarted("\(Version.current)", boot: bootID, files: policy.files))
         let receipts = Receipts(hostID: policy.hostID, key: key)
         let quarantine = Quarantine(
             residue: Dictionary(
                 try store.openResidue().map { ($0.uid, $0.found) }, uniquingKeysWith: { first, _ in first }),
             unscanned: try store.unscannedUIDs())
         residue = ResidueKeeper(
-            quarantine: quarantine, store: store, registry: registry, receipts: receipts, policy: self.policy,
-            threads: teardownThreads, logger: logger)
+            quarantine: quarantine, store: store, registry: registry, receipts: receipts,
+            evidence: evidence, policy: self.policy, threads: teardownThreads, logger: logger)
         let teardown = Teardown(
             store: store, accounts: accounts, audit: audit, cgroups: cgroups, sweeper: sweeper, executor: executor,
-            receipts: receipts, quarantine: quarantine, logger: logger)
+            receipts: receipts, quarantine: quarantine, evidence: evidence, logger: logger)
         sessions = SessionManager(
             policy: self.policy, store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
-            teardown: teardown, watcher: try ProcessWatcher(), threads: threads, logger: logger)
-        refusals = Refusals(store: store, logger: logger)
-        revocations = Revocations(store: store, sessions: sessions, logger: logger)
+            teardown: teardown, watcher: try ProcessWatcher(), evidence: evidence, threads: threads, logger: logger)
+        refusals = Refusals(store: store, evidence: evidence, logger: logger)
+        revocations = Revocations(store: store, sessions: sessions, evidence: evidence, logger: logger)
         lists = RevocationListKeeper(
             policy: self.policy, store: store, revocations: revocations, threads: threads, logger: logger)
         desk = AdmissionDesk(
             policy: self.policy, store: store, registry: registry, sessions: sessions, audit: audit,
-            quarantine: quarantine, lists: lists, bootID: bootID, logger: logger)
+            quarantine: quarantine, lists: lists, evidence: evidence, bootID: bootID, logger: logger)
     }
 
     /// The key that signs receipts. A host that was enrolled before there were any gets one now.
@@ -182,6 +188,8 @@ struct Runtime: Sendable {
         deadlines.finish()
         try await agent.stop()
         try await control.stop()
+        evidence.note(.agentStopped(sessions: registry.sessionCount))
+        await evidence.close()
         try store.close()
         try await agentLoop.shutdownGracefully()
         try await controlLoop.shutdownGracefully()
@@ -207,7 +215,11 @@ struct Runtime: Sendable {
             guard new.hostID == policy.now.hostID else {
                 throw SystemError("reload", refused: "the host id changed; restart usherd")
             }
+            for (file, before, after) in policy.now.changes(to: new) {
+                evidence.note(.reloaded(file, before: before, after: after))
+            }
             policy.replace(by: new)
+            evidence.use(new.configuration.evidence)
             await revocations.trustChanged(new)
             try accounts.publishGroups()
             logger.notice(

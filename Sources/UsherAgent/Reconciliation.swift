@@ -1,4 +1,5 @@
 internal import Logging
+internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
 
@@ -31,7 +32,25 @@ extension Runtime {
             // Homes and files whose session is closed: usher-shell lets nobody in by them.
             logger.error("leftovers stay", metadata: ["reason": "\(error)"])
         }
+        do {
+            try noteForgottenEnds()
+        } catch {
+            logger.error("ends that the evidence may lack are not known", metadata: ["reason": "\(error)"])
+        }
         try await waitForTeardowns()
+    }
+
+    /// The agent before may have died between the row `closed` and the line: lines that should be among the last of the
+    /// log and are not are written now.
+    private func noteForgottenEnds() throws {
+        guard let first = evidence.found.first?.record.milliseconds else { return }
+        let told = Set(evidence.found.lazy.filter { $0.kind == "closed" }.compactMap(\.session))
+        for session in try store.sessions(limit: 200) where session.state == .closed && !told.contains(session.id) {
+            guard let closedAt = session.closedAt, closedAt * 1000 > first,
+                let receipt = try store.receipts(session: session.id).first
+            else { continue }
+            evidence.note(.closed(session, receipt: LineHash(of: receipt.text.utf8), left: receipt.leftCount))
+        }
     }
 
     /// What fails for a moment (a full disk, no descriptor left) must not end sessions that go on, nor the start.
@@ -78,6 +97,8 @@ extension Runtime {
         registry.add(LiveSession(session: session))
         logger.notice(
             "session does not go on", metadata: ["session": "\(session.id)", "reason": "\(cause.reason)"])
+        // Also for one that was closing: a power cut may have come before its line was on the disk.
+        evidence.note(.ended(session, cause))
         sessions.tearDown(session, cause)
     }
 
@@ -108,20 +129,21 @@ extension Runtime {
             logger.error(
                 "account files not written", metadata: ["session": "\(session.id)", "reason": "\(error)"])
         }
+        evidence.note(.adopted(session))
         logger.info("session adopted", metadata: ["session": "\(session.id)"])
         return true
     }
 
     private func reconcile(_ admission: Admission) async throws {
         if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
-            return await sessions.lapse(handle: admission.handle, revocation.summary)
+            return await sessions.lapse(admission, revocation.summary)
         }
         let exists = try await insist("look for the login process") { try ProcessIdentity(admission.login).exists }
         if admission.bootID == bootID, exists, registry.reserve(admission) {
             if try await watch(admission) { return }
             registry.release(handle: admission.handle)
         }
-        await sessions.lapse(handle: admission.handle, "the login process ended while the agent was down")
+        await sessions.lapse(admission, "the login process ended while the agent was down")
     }
 
     /// False when the login process has ended.

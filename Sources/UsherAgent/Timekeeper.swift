@@ -20,6 +20,7 @@ struct Timekeeper: Service, CustomStringConvertible {
                     now: SystemClock.boottimeNanoseconds(),
                     admissionLifetime: runtime.policy.now.configuration.admissionLifetime)
                 await runtime.lists.check()
+                runtime.evidence.tick()
                 if ticks % 7200 == 0 { await prune() }
                 let isBusy = runtime.registry.sessionCount > 0
                 if wasBusy && !isBusy { CurrentProcess.returnFreeMemory() }
@@ -31,6 +32,7 @@ struct Timekeeper: Service, CustomStringConvertible {
     }
 
     private func prune() async {
+        runtime.evidence.prune()
         let skew = runtime.policy.now.configuration.skew
         do {
             // Once the skew for its acceptance, once more for a clock that may be behind the mark by as much.

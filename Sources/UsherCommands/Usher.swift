@@ -15,7 +15,7 @@ struct Usher: Noun {
               0  done
               1  it failed; the reason is on standard error
               2  the command line is wrong
-              3  the ticket would be refused, or the receipt does not verify
+              3  the ticket would be refused, or a receipt or evidence does not verify
               4  the session agent does not answer
               5  not permitted
               6  there is no such session, revocation, reference or file
@@ -23,6 +23,7 @@ struct Usher: Noun {
         version: "usher \(Version.current)",
         subcommands: [
             HostCommand.self, KeyCommand.self, TicketCommand.self, SessionCommand.self, ReceiptCommand.self,
-            ResidueCommand.self, RevokeCommand.self, RoleCommand.self, DetectCommand.self, Why.self,
+            ResidueCommand.self, RevokeCommand.self, RoleCommand.self, DetectCommand.self, EvidenceCommand.self,
+            Timeline.self, Search.self, Why.self,
         ])
 }

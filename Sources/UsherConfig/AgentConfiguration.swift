@@ -34,6 +34,7 @@ public struct AgentConfiguration: Equatable, Sendable {
     public var revocationList: String?
     /// What becomes of logins while the list is missing or has expired.
     public var revocationMissing: MissingList
+    public var evidence: EvidenceSettings
 
     /// How secrets are told from the other arguments of programs.
     public var maskRules: [MaskRule]
@@ -64,6 +65,7 @@ public struct AgentConfiguration: Equatable, Sendable {
         let revocationMissing = reader.read(Keys.revocationMissing)
         let mask = reader.read(Keys.mask)
         let maskExcept = reader.read(Keys.maskExcept)
+        let evidence = EvidenceSettings(&reader)
         if revocationList == .some(nil), reader.has(Keys.revocationMissing.name) {
             reader.report(
                 "\(Keys.revocationMissing.name) says nothing without \(Keys.revocationList.name)",
@@ -77,13 +79,14 @@ public struct AgentConfiguration: Equatable, Sendable {
         guard let skew, let admissionLifetime, let homeSize, let homesBudget, let maxSessions, let maxDuration,
             let warnBefore, let uidQuarantine, let residueScanInterval, let skeleton, let controlGroup, let logLevel,
             let level = LogLevel(rawValue: logLevel), let revocationList, let revocationMissing,
-            let mask, let maskExcept, let missing = MissingList(rawValue: revocationMissing)
+            let mask, let maskExcept, let missing = MissingList(rawValue: revocationMissing), let evidence
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         return AgentConfiguration(
             skew: skew, admissionLifetime: admissionLifetime, homeSizeMiB: homeSize, homesBudgetMiB: homesBudget,
             maxSessions: maxSessions, maxDuration: maxDuration, warnBefore: warnBefore, uidQuarantine: uidQuarantine,
             residueScanInterval: residueScanInterval, skeleton: skeleton,
             controlGroup: controlGroup, logLevel: level, revocationList: revocationList, revocationMissing: missing,
+            evidence: evidence,
             maskRules: (MaskRule.builtIn + mask.compactMap { MaskRule($0) }).filter {
                 !maskExcept.contains($0.description)
             })
@@ -142,13 +145,14 @@ public struct AgentConfiguration: Equatable, Sendable {
             "mask_except", of: .builtInMaskRule, counts: 0...64, fallback: [],
             "Rules of those that are built in which are not applied.")
 
-        static let all = [
-            skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
-            maxSessions.description, maxDuration.description, warnBefore.description, uidQuarantine.description,
-            residueScanInterval.description, skeleton.description,
-            controlGroup.description, logLevel.description,
-            revocationList.description, revocationMissing.description, mask.description,
-            maskExcept.description,
-        ]
+        static let all =
+            [
+                skew.description, admissionLifetime.description, homeSize.description, homesBudget.description,
+                maxSessions.description, maxDuration.description, warnBefore.description, uidQuarantine.description,
+                residueScanInterval.description, skeleton.description,
+                controlGroup.description, logLevel.description,
+                revocationList.description, revocationMissing.description, mask.description,
+                maskExcept.description,
+            ] + EvidenceSettings.Keys.all
     }
 }

@@ -17,7 +17,7 @@ public enum RefusalCode: String, CaseIterable, Sendable {
     case approvalRequired, changeRequired, sourceRequired, keyRequired
     // The state of the host.
     case replayed, noAdmission, uidBusy, sessionsFull, homesBudget
-    case auditUnavailable, databaseUnavailable, clockBehind, revoked, revocationListMissing
+    case auditUnavailable, evidenceUnavailable, databaseUnavailable, clockBehind, revoked, revocationListMissing
     case internalError = "internal"
 }
 

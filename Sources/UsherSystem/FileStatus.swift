@@ -13,6 +13,8 @@ public struct FileStatus: Sendable, Equatable {
     public var size: Int64
     public var device: UInt64
     public var inode: UInt64
+    /// Seconds since 1970-01-01 UTC.
+    public var modifiedAt: Int64
 
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
@@ -28,6 +30,7 @@ public struct FileStatus: Sendable, Equatable {
         size = Int64(status.st_size)
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
+        modifiedAt = Int64(status.st_mtim.tv_sec)
     }
 
     /// Of an open descriptor.

@@ -29,6 +29,13 @@ public struct JSONWriter<Sink: ByteSink> {
         needsComma = false
     }
 
+    /// A name that is not known beforehand.
+    public mutating func name(bytes: [UInt8]) {
+        string(bytes.span)
+        sink.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     public mutating func string(_ bytes: Span<UInt8>) {
         separate()
         sink.append(UInt8(ascii: "\""))

@@ -58,8 +58,8 @@ struct DecisionVector: Codable, Equatable {
     @Test func everyRefusalThatPolicyCanGiveHasACase() {
         let ofTheState: Set<RefusalCode> = [
             .emptyTicket, .oversizeTicket, .unreadableTicket, .malformed, .replayed, .noAdmission, .uidBusy,
-            .sessionsFull, .homesBudget, .auditUnavailable, .databaseUnavailable, .clockBehind, .revoked,
-            .revocationListMissing, .internalError,
+            .sessionsFull, .homesBudget, .auditUnavailable, .evidenceUnavailable, .databaseUnavailable, .clockBehind,
+            .revoked, .revocationListMissing, .internalError,
         ]
         #expect(Set(DecisionCase.all.compactMap(\.code)) == Set(RefusalCode.allCases).subtracting(ofTheState))
     }

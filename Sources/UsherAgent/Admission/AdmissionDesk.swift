@@ -1,5 +1,6 @@
 internal import Logging
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -15,6 +16,7 @@ struct AdmissionDesk: Sendable {
     let audit: Audit
     let quarantine: Quarantine
     let lists: RevocationListKeeper
+    let evidence: EvidenceLog
     let bootID: String
     let logger: Logger
 
@@ -159,6 +161,12 @@ struct AdmissionDesk: Sendable {
         _ host: HostPolicy, _ admission: Admission, _ claims: Claims, peer: Peer
     ) throws(Denial) {
         let limits = host.configuration
+        // Not to let in whose evidence may find no room.
+        guard evidence.isWritable else {
+            throw Denial(
+                .evidenceUnavailable, "the evidence log in \(EvidenceFiles.directory) has no room or cannot be written",
+                claims: claims)
+        }
         let taken = registry.count
         guard taken < Int(limits.maxSessions) else {
             throw Denial(.sessionsFull, "\(taken) sessions are live, as many as the host allows", claims: claims)
@@ -232,17 +240,18 @@ struct AdmissionDesk: Sendable {
             try sessions.watch(admission)
         } catch {
             if registry.release(handle: admission.handle) {
-                await sessions.lapse(handle: admission.handle, "the login process ended")
+                await sessions.lapse(admission, "the login process ended")
             }
             throw Denial(.internalError, "\(error)", claims: claims)
         }
         // One that was committed after the burn may have lapsed the admission before this login knows of it.
         if let revocation = store.revocations.match(admission.ticket, account: admission.account) {
             if registry.release(handle: admission.handle) {
-                await sessions.lapse(handle: admission.handle, revocation.summary)
+                await sessions.lapse(admission, revocation.summary)
             }
             throw Denial(.revoked, revocation.summary, claims: claims)
         }
+        evidence.note(.admitted(admission))
         logger.info(
             "ticket burned",
             metadata: [

@@ -17,6 +17,8 @@ struct HostPolicy: Sendable {
     var mask: SecretMask
     var groupNumbers: [String: UInt32]
     var accountNumbers: [String: UInt32]
+    /// What the files held, by its digest.
+    var files: [(file: String, digest: LineHash)]
 
     init(_ files: HostFiles) throws(SystemError) {
         hostID = files.hostID
@@ -27,6 +29,7 @@ struct HostPolicy: Sendable {
         mask = SecretMask(files.configuration.maskRules)
         groupNumbers = [:]
         accountNumbers = [:]
+        self.files = files.files
         for role in files.roles.values {
             for group in role.groups {
                 groupNumbers[group] = try Self.number(ofGroup: group, role: role.name)
@@ -37,6 +40,15 @@ struct HostPolicy: Sendable {
                 }
                 accountNumbers[name] = user.uid
             }
+        }
+    }
+
+    /// Files that a newer policy read with other bytes, with the digests of before and after.
+    func changes(to new: HostPolicy) -> [(file: String, before: LineHash?, after: LineHash?)] {
+        let before = Dictionary(files.map { ($0.file, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        let after = Dictionary(new.files.map { ($0.file, $0.digest) }, uniquingKeysWith: { first, _ in first })
+        return Set(before.keys).union(after.keys).sorted().compactMap { file in
+            before[file] == after[file] ? nil : (file, before[file], after[file])
         }
     }
 

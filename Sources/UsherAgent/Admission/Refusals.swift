@@ -1,4 +1,5 @@
 internal import Logging
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -8,6 +9,7 @@ internal import UsherWire
 /// Turns a denial into the reference that the operator is told, and the reason into a journal entry and a row.
 struct Refusals: Sendable {
     let store: Store
+    let evidence: any EvidenceSink
     let logger: Logger
 
     /// The answer to the PAM module.
@@ -36,6 +38,7 @@ struct Refusals: Sendable {
             if let value { metadata[name] = "\(value)" }
         }
         logger.notice("login refused", metadata: metadata)
+        evidence.note(.refused(record, phase: phase))
         let logger = logger
         store.keep(record) { failure in
             if let failure {

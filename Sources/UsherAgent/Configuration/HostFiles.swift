@@ -1,4 +1,5 @@
 public import UsherConfig
+public import UsherEvidence
 public import UsherPolicy
 public import UsherSystem
 internal import UsherWire
@@ -17,6 +18,9 @@ public struct HostFilesReport: Sendable {
 
     /// The longest file that is read.
     private static let longest = 65_536
+
+    /// What each file that was read held, by its digest, in the order of reading.
+    public private(set) var files: [(file: String, digest: LineHash)] = []
 
     private let directory: String
     private let rules: FileRules
@@ -91,6 +95,7 @@ public struct HostFilesReport: Sendable {
     private mutating func text(of path: String) -> String? {
         do throws(SystemError) {
             let bytes = try Files.read(path, limit: Self.longest, rules: rules)
+            files.append((path, LineHash(of: bytes)))
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 report(path, "not UTF-8")
                 return nil
@@ -121,6 +126,8 @@ public struct HostFiles: Sendable {
     public let detection: [DetectionRule]
     /// What is suspicious without being wrong.
     public let warnings: [Diagnostic]
+    /// What each file held, by its digest.
+    public let files: [(file: String, digest: LineHash)]
 
     /// Throws every mistake of the report; one is enough for none of the files to be used.
     public init(_ report: HostFilesReport) throws(ConfigurationError) {
@@ -132,6 +139,7 @@ public struct HostFiles: Sendable {
         trust = report.trust.map(\.entry)
         roles = Dictionary(report.roles.map { ($0.role.name, $0.role) }, uniquingKeysWith: { first, _ in first })
         detection = report.detection.map(\.rule)
+        files = report.files
         warnings = report.diagnostics.filter { $0.severity == .warning }
     }
 }

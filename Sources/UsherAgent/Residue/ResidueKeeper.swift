@@ -19,6 +19,7 @@ actor ResidueKeeper {
     let store: Store
     private let registry: Registry
     private let receipts: Receipts
+    private let evidence: any EvidenceSink
     private let policy: CurrentPolicy
     private let threads: NIOThreadPool
     /// One thread: passes follow each other, and its low priority is nobody else's.
@@ -35,13 +36,14 @@ actor ResidueKeeper {
     private var lastPass = SystemClock.boottimeNanoseconds()
 
     init(
-        quarantine: Quarantine, store: Store, registry: Registry, receipts: Receipts, policy: CurrentPolicy,
-        threads: NIOThreadPool, logger: Logger
+        quarantine: Quarantine, store: Store, registry: Registry, receipts: Receipts,
+        evidence: any EvidenceSink, policy: CurrentPolicy, threads: NIOThreadPool, logger: Logger
     ) {
         self.quarantine = quarantine
         self.store = store
         self.registry = registry
         self.receipts = receipts
+        self.evidence = evidence
         self.policy = policy
         self.threads = threads
         self.logger = logger
@@ -63,6 +65,7 @@ actor ResidueKeeper {
                 foreign[uid] = pids.map { Quarantine.ForeignProcess(pid: $0, command: Self.command($0)) }
             }
             for (uid, processes) in quarantine.setProcesses(foreign) {
+                evidence.note(.quarantined(uid: uid, processes: processes))
                 logger.warning(
                     "processes without a session have a uid of the ephemeral range; no login gets it",
                     metadata: [
@@ -248,6 +251,7 @@ actor ResidueKeeper {
         row.findings = TeardownStepRow.text(tally.findings)
         let supplement = try supplement(row, .found, tally.list, remaining: tally.count, by: "agent", reason: nil, now)
         try await store.save(row, supplement: supplement)
+        evidence.note(.residue("found", row, count: row.found, by: "agent", reason: nil))
         logger.warning(
             "files of an ended session are left; no login gets its uid",
             metadata: [
@@ -274,6 +278,7 @@ actor ResidueKeeper {
         let supplement = try supplement(row, event, list, remaining: 0, by: by, reason: reason, now)
         try await store.save(row, supplement: supplement)
         quarantine.setResidue(0, of: row.uid)
+        evidence.note(.residue(event.rawValue, row, count: row.found, by: by, reason: reason))
         logger.notice(
             "nothing of an ended session is left any more",
             metadata: [

@@ -2,6 +2,7 @@ internal import Logging
 internal import NIOPosix
 internal import Synchronization
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -240,6 +241,10 @@ final class RevocationListKeeper: Sendable {
         }
         store.revocations.replace(.list, by: Self.entries(claims))
         let (ended, lapsed) = await revocations.enforce()
+        revocations.evidence.note(
+            .listTaken(
+                path, number: claims.number, issuer: claims.issuer, key: claims.keyID, entries: claims.entries.count,
+                ended: ended, lapsed: lapsed))
         logger.notice(
             "revocation list in force",
             metadata: [

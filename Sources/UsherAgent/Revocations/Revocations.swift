@@ -1,4 +1,5 @@
 internal import Logging
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -9,6 +10,7 @@ internal import UsherWire
 struct Revocations: Sendable {
     let store: Store
     let sessions: SessionManager
+    let evidence: any EvidenceSink
     let logger: Logger
 
     /// What a revocation met when it was made.
@@ -33,6 +35,8 @@ struct Revocations: Sendable {
                 "reason": "\(entry.reason)", "by": "\(by)", "stood_before": "\(standing != nil)",
             ])
         let (ended, lapsed) = await enforce()
+        evidence.note(
+            .revoked(standing ?? revocation, stoodBefore: standing != nil, ended: ended, lapsed: lapsed))
         return Outcome(
             revocation: standing ?? revocation, stoodBefore: standing != nil, sessionsEnded: ended,
             admissionsLapsed: lapsed)
@@ -48,6 +52,7 @@ struct Revocations: Sendable {
                 "revocation": "\(id)", "kind": "\(lifted.kind.rawValue)", "value": "\(lifted.value)",
                 "reason": "\(reason)", "by": "\(by)",
             ])
+        evidence.note(.lifted(lifted, by: by, reason: reason))
         return lifted
     }
 
@@ -57,11 +62,11 @@ struct Revocations: Sendable {
     func enforce() async -> (ended: Int, lapsed: Int) {
         let set = store.revocations
         // First, as one that is taken becomes a session at any moment.
-        let released = sessions.registry.admissions().compactMap { admission -> (handle: String, reason: String)? in
+        let released = sessions.registry.admissions().compactMap { admission -> (Admission, reason: String)? in
             guard let revocation = set.match(admission.ticket, account: admission.account),
                 sessions.registry.release(handle: admission.handle)
             else { return nil }
-            return (admission.handle, revocation.summary)
+            return (admission, revocation.summary)
         }
         // All at once: their commits share the disk's time, and no kill waits for a row of another.
         let ended = await withTaskGroup(of: Bool.self) { group in
@@ -70,9 +75,9 @@ struct Revocations: Sendable {
                 guard let revocation = set.match(admission.ticket, account: admission.account) else { continue }
                 group.addTask { await sessions.end(id: live.id, .revoked(revocation)) }
             }
-            for admission in released {
+            for (admission, reason) in released {
                 group.addTask {
-                    await sessions.lapse(handle: admission.handle, admission.reason)
+                    await sessions.lapse(admission, reason)
                     return false
                 }
             }

@@ -2,6 +2,7 @@ internal import Logging
 internal import NIOPosix
 internal import ServiceLifecycle
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherStore
 internal import UsherSystem
 
@@ -43,6 +44,7 @@ struct LimitKeeper: Service, CustomStringConvertible {
             }
             if let point = watch.deadline.due(before, end: session.endsBoot, now: now) {
                 warn(session, SessionTexts.deadlineWarning(session, seconds: point), &watch)
+                sessions.evidence.note(.warned(session, .deadline, seconds: point))
             }
             next[session.id] = watch
         }
@@ -61,6 +63,7 @@ struct LimitKeeper: Service, CustomStringConvertible {
                 await sessions.end(id: session.id, .idle)
             } else if let reading, let point = watch.idle.due(before, end: judge.endsAt, now: reading.at) {
                 warn(session, SessionTexts.idleWarning(session, seconds: point), &watch)
+                sessions.evidence.note(.warned(session, .idle, seconds: point))
             }
             watches[session.id] = watch
         }

@@ -1,6 +1,7 @@
 internal import Logging
 internal import NIOPosix
 internal import UsherConfig
+internal import UsherEvidence
 internal import UsherPolicy
 internal import UsherStore
 internal import UsherSystem
@@ -72,6 +73,7 @@ extension SessionManager {
             return live.session
         }
         guard let session = updated else { throw ExtensionRefusal(reason: "session \(id) has ended meanwhile") }
+        evidence.note(.extended(session, addition))
         logger.notice(
             "session extended",
             metadata: [

@@ -29,13 +29,14 @@ final class SessionManager: Sendable {
     let cgroups: SessionCgroups
     let teardown: Teardown
     let watcher: ProcessWatcher
+    let evidence: any EvidenceSink
     let threads: NIOThreadPool
     let logger: Logger
 
     init(
         policy: CurrentPolicy, store: Store, registry: Registry, accounts: Accounts, audit: Audit,
         cgroups: SessionCgroups,
-        teardown: Teardown, watcher: ProcessWatcher, threads: NIOThreadPool, logger: Logger
+        teardown: Teardown, watcher: ProcessWatcher, evidence: any EvidenceSink, threads: NIOThreadPool, logger: Logger
     ) {
         self.policy = policy
         self.store = store
@@ -45,6 +46,7 @@ final class SessionManager: Sendable {
         self.cgroups = cgroups
         self.teardown = teardown
         self.watcher = watcher
+        self.evidence = evidence
         self.threads = threads
         self.logger = logger
     }
@@ -87,6 +89,8 @@ final class SessionManager: Sendable {
             await end(id: session.id, .revoked(revocation))
             throw Denial(.revoked, revocation.summary)
         }
+        evidence.note(.opened(session))
+        if admission.kind == .ephemeral { evidence.note(.accountMade(session)) }
         logger.info(
             "session opening",
             metadata: [
@@ -201,6 +205,7 @@ final class SessionManager: Sendable {
             return !live.isClosing
         }
         guard open == true else { throw Denial(.internalError, "session \(id) ended meanwhile") }
+        evidence.note(.entered(live.session, pid: peer.process.pid))
     }
 
     private func requireLeader(id: String, _ peer: Peer) throws(Denial) {
@@ -240,6 +245,7 @@ final class SessionManager: Sendable {
         guard let session = session ?? nil else { return false }
         // The revocation is on the disk: an agent that starts again would end the session for it.
         let killed = cause.kind == .revoked ? await killAtOnce(session) : []
+        evidence.note(.ended(session, cause))
         var rowSaysSo = false
         do {
             try await store.beginClosing(id: id, reason: cause.reason, by: cause.by, at: now)
@@ -284,8 +290,8 @@ final class SessionManager: Sendable {
 
     /// The leader, or the login process of an admission, is gone.
     func loginProcessDied(handle: String) async {
-        if registry.release(handle: handle) {
-            await lapse(handle: handle, "the login process ended")
+        if let admission = registry.admission(handle: handle), registry.release(handle: handle) {
+            await lapse(admission, "the login process ended")
         } else if let live = registry.session(handle: handle) {
             // An agent that was stopped, or slept with the host, finds what the watchdog did meanwhile.
             let isLate = SystemClock.boottimeNanoseconds() >= live.session.endsBoot
@@ -315,7 +321,7 @@ final class SessionManager: Sendable {
         for admission in registry.admissions()
         where now - admission.admittedBoot > admissionLifetime * 1_000_000_000 {
             if registry.release(handle: admission.handle) {
-                await lapse(handle: admission.handle, "no session was opened in time")
+                await lapse(admission, "no session was opened in time")
             }
         }
         // Together: they share commits, and none waits for another's.
@@ -349,9 +355,11 @@ final class SessionManager: Sendable {
         return now - tagged > Self.entryPatience ? .notEntered : nil
     }
 
-    func lapse(handle: String, _ reason: String) async {
+    /// No session comes of it any more.
+    func lapse(_ admission: Admission, _ reason: String) async {
+        evidence.note(.lapsed(admission, reason: reason))
         do {
-            try await store.lapse(handle: handle)
+            try await store.lapse(handle: admission.handle)
             logger.info("admission lapsed", metadata: ["reason": "\(reason)"])
         } catch {
             logger.error("admission not set to lapsed", metadata: ["reason": "\(error)"])

@@ -15,6 +15,7 @@ struct Teardown: Sendable {
     let executor: ThreadPoolTaskExecutor
     let receipts: Receipts
     let quarantine: Quarantine
+    let evidence: any EvidenceSink
     let logger: Logger
 
     /// Returns when nothing of the session is left and its row says so.

@@ -14,8 +14,13 @@ extension Teardown {
     /// The last act: the row becomes `closed`, and the signed receipt stands with it. Tried again until the disk takes
     /// it.
     func close(_ report: TeardownReport) async throws {
-        try await store.close(try receipts.receipt(for: report, at: SystemClock.realtimeSeconds()))
+        let receipt = try receipts.receipt(for: report, at: SystemClock.realtimeSeconds())
+        try await store.close(receipt)
         let admission = report.session.admission
-        if admission.kind == .ephemeral { quarantine.awaitScan(of: admission.uid) }
+        if admission.kind == .ephemeral {
+            quarantine.awaitScan(of: admission.uid)
+            evidence.note(.accountRemoved(report.session))
+        }
+        evidence.note(.closed(report.session, receipt: LineHash(of: receipt.text.utf8), left: receipt.leftCount))
     }
 }

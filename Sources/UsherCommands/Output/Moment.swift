@@ -13,6 +13,29 @@ struct Moment: Equatable, Sendable {
         return "\(fields.date)T\(fields.time)Z"
     }
 
+    /// A day or a moment of UTC as `iso` writes it: `2025-11-21` or `2025-11-21T09:46:00Z`.
+    init?(iso text: String) {
+        let whole = text.utf8.count == 10 ? text + "T00:00:00Z" : text
+        let parts = whole.split { "-T:Z".contains($0) }.map { Int64($0) }
+        guard parts.count == 6, let year = parts[0], let month = parts[1], let day = parts[2], let hour = parts[3],
+            let minute = parts[4], let second = parts[5], (1970...9999).contains(year), (1...12).contains(month)
+        else { return nil }
+        // Days of a date: H. Hinnant, as below.
+        let shifted = month <= 2 ? year - 1 : year
+        let (era, yearOfEra) = shifted.flooredDivision(by: 400)
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        self.init(days * 86_400 + hour * 3600 + minute * 60 + second)
+        // Whatever is out of range or spelled in another way comes out as another text.
+        guard iso == whole else { return nil }
+    }
+
+    /// The local date and time without the distance.
+    func local(_ clock: Clock) -> String {
+        let fields = Self.fields(seconds + clock.offset(seconds))
+        return "\(fields.date) \(fields.time)"
+    }
+
     /// - Parameter clock: what the reader's clock shows now, and how far it is from UTC.
     func cell(_ clock: Clock, tone: Tone = .plain) -> Cell {
         Cell(friendly: friendly(clock), plain: iso, tone: tone)
