@@ -30,8 +30,8 @@ int usher_open_beneath(int directory, const char *name, int flags) {
     return open_beneath(directory, name, flags, RESOLVE_NO_XDEV);
 }
 
-int usher_open_place_beneath(int directory, const char *name) {
-    return open_beneath(directory, name, O_PATH, 0);
+int usher_open_name_beneath(int directory, const char *name) {
+    return open_beneath(directory, name, O_PATH, RESOLVE_NO_XDEV);
 }
 
 int usher_rename_to_free_name(int from, const char *name, int to, const char *free_name) {

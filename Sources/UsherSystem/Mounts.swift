@@ -107,7 +107,7 @@ public enum Mounts {
     }
 
     /// Blanks, tabs, line feeds and backslashes stand as a backslash and three octal digits.
-    private static func unescaped(_ field: ArraySlice<UInt8>) -> String {
+    static func unescaped(_ field: ArraySlice<UInt8>) -> String {
         var output: [UInt8] = []
         var position = field.startIndex
         while position < field.endIndex {

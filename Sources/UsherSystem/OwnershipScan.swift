@@ -298,7 +298,7 @@ private struct OwnershipWalk {
     ) throws(SystemError) {
         // `name` is NUL-terminated.
         let descriptor = try SystemCall.run("open \(path)") {
-            unsafe usher_open_place_beneath(frame.descriptor.rawValue, name)
+            unsafe usher_open_name_beneath(frame.descriptor.rawValue, name)
         }
         let file = OwnedDescriptor(owning: descriptor)
         let status = try FileStatus(of: file.rawValue, stage: "stat \(path)")
@@ -342,17 +342,6 @@ extension WalkFrame {
         case entry([CChar], stat)
     }
 
-    /// Whether something is mounted on the name, which ends with NUL. Nothing of what is mounted is asked.
-    private func isMountPoint(_ name: UnsafePointer<CChar>) -> Bool {
-        // The name lives for the call.
-        let place = unsafe usher_open_beneath(descriptor.rawValue, name, O_RDONLY | O_DIRECTORY)
-        guard place < 0 else {
-            _ = OwnedDescriptor(owning: place)
-            return false
-        }
-        return SystemCall.lastError == EXDEV
-    }
-
     /// Nil after the last name.
     func next(_ range: ClosedRange<UInt32>) throws(SystemError) -> Next? {
         let directory = descriptor.rawValue
@@ -362,14 +351,15 @@ extension WalkFrame {
                 return .nothing
             }
             var status = stat()
-            // readdir(3) ends the name with a NUL behind the bytes; `status` is a local value that fstatat fills.
+            // readdir(3) ends the name with a NUL behind the bytes; `status` is a local value that fstat fills.
             let start = unsafe UnsafeRawPointer(name.baseAddress.unsafelyUnwrapped).assumingMemoryBound(to: CChar.self)
-            guard unsafe fstatat(directory, start, &status, OwnedFiles.look) == 0 else {
+            let place = unsafe usher_open_name_beneath(directory, start)
+            guard place >= 0 else {
                 let code = SystemCall.lastError
-                // A user's FUSE mount lets not even root look: another mount, as any other.
-                guard code == EACCES || code == ENOTCONN else { return code == ENOENT ? .nothing : .unreadable(code) }
-                return unsafe isMountPoint(start) ? .nothing : .unreadable(code)
+                return code == ENOENT || code == EXDEV ? .nothing : .unreadable(code)
             }
+            let owned = OwnedDescriptor(owning: place)
+            guard unsafe fstat(owned.rawValue, &status) == 0 else { return .unreadable(SystemCall.lastError) }
             guard
                 status.st_mode & S_IFMT == S_IFDIR || range.contains(status.st_uid) || range.contains(status.st_gid)
             else { return .other }

@@ -105,10 +105,15 @@ public enum Processes {
 
     /// The path of the executable, with ` (deleted)` behind it when the file is gone.
     public static func executable(_ pid: Int32) throws(SystemError) -> String {
+        try target(of: "/proc/\(pid)/exe")
+    }
+
+    /// Where a link of /proc leads now.
+    static func target(of link: String) throws(SystemError) -> String {
         var target = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = try SystemCall.run("readlink /proc/\(pid)/exe") {
+        let length = try SystemCall.run("readlink \(link)") {
             // At most as many bytes as the array has are written; no NUL follows them.
-            unsafe readlink("/proc/\(pid)/exe", &target, Int(PATH_MAX))
+            unsafe readlink(link, &target, Int(PATH_MAX))
         }
         return String(decoding: target[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -177,11 +177,11 @@ struct ResidueTests {
     @Test("a mount is the uid's own only if FUSE says so")
     func ownMounts() {
         let line = "36 35 0:51 / /tmp/m rw,nosuid - fuse.sshfs host:/ rw,user_id=1001,group_id=0"
-        #expect(Mounts.isFUSE(line, 36, of: 1001))
-        #expect(!Mounts.isFUSE(line, 36, of: 100))
-        #expect(!Mounts.isFUSE(line, 35, of: 1001))
-        #expect(!Mounts.isFUSE(line.replacingOccurrences(of: "fuse.sshfs", with: "tmpfs"), 36, of: 1001))
-        #expect(!Mounts.isFUSE("36", 36, of: 1001))
+        let user = { (line: String) in Mounts.user(ofFUSE: Array(line.utf8).split(separator: 0x20)) }
+        #expect(user(line) == 1001)
+        #expect(user(line.replacingOccurrences(of: "fuse.sshfs", with: "tmpfs")) == nil)
+        #expect(user(line.replacingOccurrences(of: "user_id", with: "group_id")) == nil)
+        #expect(user("36") == nil)
     }
 
     @Test("a tally names the first and counts the rest, and its words steer no terminal")

@@ -54,8 +54,10 @@ int usher_epoll_wait(int epoll, uint64_t *numbers, int capacity);
 // openat2(2) below a directory: no symbolic link, no way out, no other file system.
 int usher_open_beneath(int directory, const char *name, int flags);
 
-// The same with O_PATH and onto other file systems: to look at a mount without asking it anything.
-int usher_open_place_beneath(int directory, const char *name);
+// The same with O_PATH, of a symbolic link too: to look at what stands under the name. EXDEV when something is mounted
+// there, which is asked nothing: where audit has rules, any other look at a FUSE mount asks its server, even for root
+// and with O_PATH (audit_copy_fcaps, kernel/auditsc.c), and one that does not answer holds whoever looks for ever.
+int usher_open_name_beneath(int directory, const char *name);
 
 // renameat2(2) that replaces nothing.
 int usher_rename_to_free_name(int from, const char *name, int to, const char *free_name);

@@ -1,71 +1,47 @@
 import Glibc
 
+/// Mounts that users make themselves, by FUSE. All is judged by mountinfo: nothing of the mounted file system is asked.
 extension Mounts {
-    /// Takes a mount out of the tree if the uid itself made it: a FUSE mount that names it as its user. What root
-    /// has mounted, whoever asked root to, is left.
-    ///
-    /// - Parameter place: opened with O_PATH, so that nothing of the mounted file system is asked.
-    static func detachOwn(_ place: borrowing OwnedDescriptor, uid: UInt32) throws(SystemError) -> Bool {
-        guard let id = try mountID(place), try isFUSE(id, of: uid) else { return false }
-        // The descriptor's link leads to the very mount that was judged.
-        try SystemCall.run("unmount \(id)") { unsafe umount2("/proc/self/fd/\(place.rawValue)", Int32(MNT_DETACH)) }
+    /// Takes the mount on a name out of the tree if the uid itself made it. What root has mounted, whoever asked root
+    /// to, is left.
+    static func detachOwn(
+        _ name: [CChar], in directory: borrowing OwnedDescriptor, uid: UInt32
+    ) throws(SystemError) -> Bool {
+        guard try userOfFUSE(on: name, in: directory) == uid else { return false }
+        let path = "/proc/self/fd/\(directory.rawValue)/".utf8.map { CChar(bitPattern: $0) } + name
+        // The path ends with the name's NUL. It is gone if somebody else was quicker.
+        try SystemCall.run("unmount what uid \(uid) has mounted") {
+            unsafe umount2(path, Int32(MNT_DETACH) | Int32(UMOUNT_NOFOLLOW))
+        }
         return true
     }
 
-    private static func mountID(_ place: borrowing OwnedDescriptor) throws(SystemError) -> Int? {
-        let bytes = try Files.readKernelFile("/proc/self/fdinfo/\(place.rawValue)", limit: 4096)
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let words = String(decoding: line, as: UTF8.self).split { $0 == " " || $0 == "\t" }
-            if words.first == "mnt_id:", words.count == 2 { return Int(words[1]) }
-        }
-        return nil
+    /// Who has mounted by FUSE what is on a name in a directory; nil when nobody has.
+    static func userOfFUSE(
+        on name: [CChar], in directory: borrowing OwnedDescriptor
+    ) throws(SystemError) -> UInt32? {
+        let above = try Processes.target(of: "/proc/self/fd/\(directory.rawValue)")
+        let path = above + "/" + String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // The last one mounted there hides the others.
+        return try lines().last { $0.count > 4 && unescaped($0[4][...]) == path }.flatMap(user(ofFUSE:))
     }
 
-    private static func isFUSE(_ id: Int, of uid: UInt32) throws(SystemError) -> Bool {
+    static func hasFUSE(of uid: UInt32) throws(SystemError) -> Bool {
+        try lines().contains { user(ofFUSE: $0) == uid }
+    }
+
+    private static func lines() throws(SystemError) -> [[ArraySlice<UInt8>]] {
         let bytes = try Files.readKernelFile("/proc/self/mountinfo", limit: 16 << 20)
-        return bytes.split(separator: UInt8(ascii: "\n")).contains { line in
-            isFUSE(String(decoding: line, as: UTF8.self), id, of: uid)
-        }
+        return bytes.split(separator: UInt8(ascii: "\n")).map { $0.split(separator: 0x20) }
     }
 
-    /// Who has mounted the file system of a device by FUSE; nil when nobody has.
-    static func user(ofFUSE device: UInt64) throws(SystemError) -> UInt32? {
-        let number = DeviceNumber(dev_t(device))
-        let bytes = try Files.readKernelFile("/proc/self/mountinfo", limit: 16 << 20)
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
-            guard fields.count > 2, fields[2] == "\(number.major):\(number.minor)" else { continue }
-            return user(ofFUSE: fields)
-        }
-        return nil
-    }
-
-    /// One line of mountinfo: id first; after the lone dash the type, the source and the super block's options.
-    static func isFUSE(_ line: String, _ id: Int, of uid: UInt32) -> Bool {
-        let fields = line.split(separator: " ")
-        guard let first = fields.first, Int(first) == id else { return false }
-        return user(ofFUSE: fields) == uid
-    }
-
-    private static func user(ofFUSE fields: [Substring]) -> UInt32? {
-        guard let dash = fields.firstIndex(of: "-"), fields.count > dash + 3, dash >= 6 else { return nil }
-        let type = fields[dash + 1]
+    /// Of the fields of one line: after the lone dash the type, the source and the super block's options.
+    static func user(ofFUSE fields: [ArraySlice<UInt8>]) -> UInt32? {
+        guard let dash = fields.firstIndex(where: { $0.elementsEqual("-".utf8) }), fields.count > dash + 3, dash >= 6
+        else { return nil }
+        let type = String(decoding: fields[dash + 1], as: UTF8.self)
         guard type == "fuse" || type == "fuseblk" || type.hasPrefix("fuse.") else { return nil }
-        let option = fields[dash + 3].split(separator: ",").first { $0.hasPrefix("user_id=") }
-        return option.flatMap { UInt32($0.dropFirst(8)) }
-    }
-}
-
-/// Who has mounted file systems by FUSE, asked once for each device: on an overlay any file's device may be another
-/// than its directory's.
-struct FUSEUsers: Sendable {
-    private var known: [UInt64: UInt32?] = [:]
-
-    /// Nil when nobody has mounted the device's file system by FUSE.
-    mutating func user(of device: UInt64) throws(SystemError) -> UInt32? {
-        if let user = known[device] { return user }
-        let user = try Mounts.user(ofFUSE: device)
-        known[device] = .some(user)
-        return user
+        let options = String(decoding: fields[dash + 3], as: UTF8.self).split(separator: ",")
+        return options.first { $0.hasPrefix("user_id=") }.flatMap { UInt32($0.dropFirst(8)) }
     }
 }

@@ -33,7 +33,6 @@ public final class OwnedFileRemoval: Sendable {
 /// A directory that the walk is in.
 private final class Frame {
     let descriptor: OwnedDescriptor
-    let device: UInt64
     var stream: DirectoryStream
     /// In the directory above, ended by NUL; empty for the root.
     let name: [CChar]
@@ -53,7 +52,6 @@ private final class Frame {
 
     init(_ descriptor: consuming OwnedDescriptor, name: [CChar], isOwned: Bool, stage: String) throws(SystemError) {
         stream = try DirectoryStream.open(descriptor, stage: stage)
-        device = try FileStatus(of: descriptor.rawValue, stage: stage).device
         self.descriptor = descriptor
         self.name = name
         self.isOwned = isOwned
@@ -83,10 +81,12 @@ private struct Walk {
     var left = ResidueTally()
     var removedCount = 0
     private var moved = 0
-    private var users = FUSEUsers()
+    /// Its directories cannot get more of them: nothing runs that could make one.
+    private let hasMounts: Bool
 
     init(uid: UInt32, root: consuming OwnedDescriptor, path: String, kind: String) throws(SystemError) {
         self.uid = uid
+        hasMounts = try Mounts.hasFUSE(of: uid)
         self.path = path
         self.kind = kind
         frames = [try Frame(root, name: [], isOwned: false, stage: "list \(path)")]
@@ -110,12 +110,14 @@ private struct Walk {
 
     private mutating func visit(_ name: [CChar], in frame: Frame, attempt: Int = 1) throws(SystemError) {
         do throws(SystemError) {
-            guard let status = try OwnedFiles.status(name, in: frame.descriptor.rawValue, stage: stage) else { return }
-            if UInt64(status.st_dev) != frame.device, try users.user(of: UInt64(status.st_dev)) == uid {
-                // One that lets others in: its owner is the server's word.
-                try mount(name, in: frame, SystemError(stage, errno: EXDEV))
-            } else if OwnedFiles.isDirectory(status) {
-                try directory(name, status, in: frame)
+            let directory = frame.descriptor.rawValue
+            let found =
+                frame.isOwned && !hasMounts
+                ? try OwnedFiles.status(name, in: directory, stage: stage)
+                : try OwnedFiles.statusUnlessMount(name, in: directory, stage: stage)
+            guard let status = found else { return }
+            if OwnedFiles.isDirectory(status) {
+                try self.directory(name, status, in: frame)
             } else if !frame.isOwned, frame.isSecondPass {
                 return
             } else if status.st_uid == uid {
@@ -127,8 +129,7 @@ private struct Walk {
             return
         } catch let failure where Self.exchanged.contains(failure.errno) && attempt < Self.patience {
             try visit(name, in: frame, attempt: attempt + 1)
-        } catch let failure where [EXDEV, EBUSY, ENOTCONN, EACCES].contains(failure.errno) {
-            // A FUSE mount lets nobody in but its user, not even root (EACCES), and nobody when its server is dead.
+        } catch let failure where failure.errno == EXDEV || failure.errno == EBUSY {
             try mount(name, in: frame, failure)
         } catch let failure where failure.errno == EPERM || failure.errno == EROFS {
             leave(kind, name, in: frame, failure.message)
@@ -281,10 +282,7 @@ private struct Walk {
     /// A mount of the uid's own (FUSE) is taken out of the tree. Any other was made by root: told in a directory of the
     /// uid's, nothing to it elsewhere.
     private mutating func mount(_ name: [CChar], in frame: Frame, _ failure: SystemError) throws(SystemError) {
-        // `name` is NUL-terminated.
-        let place = OwnedDescriptor(
-            owning: try SystemCall.run(stage) { unsafe usher_open_place_beneath(frame.descriptor.rawValue, name) })
-        guard try Mounts.detachOwn(place, uid: uid) else {
+        guard try Mounts.detachOwn(name, in: frame.descriptor, uid: uid) else {
             if frame.isOwned { leave("mount", name, in: frame, failure.message) }
             return
         }

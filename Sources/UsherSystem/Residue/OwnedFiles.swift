@@ -46,11 +46,6 @@ public enum OwnedFiles {
         }
     }
 
-    /// Names are looked at with this: no link is followed, and of a mounted file system that has a server (FUSE, where
-    /// root has allowed `allow_other`) only what the kernel knows is told: one that does not answer would hold whoever
-    /// asks for ever. AT_STATX_DONT_SYNC of the kernel's include/uapi/linux/fcntl.h, since 4.11.
-    static let look = AT_SYMLINK_NOFOLLOW | 0x4000
-
     /// What the name stands for, without following it; nil when it is gone.
     static func status(
         _ name: [CChar], in directory: Int32, stage: @autoclosure () -> String
@@ -59,8 +54,24 @@ public enum OwnedFiles {
         do throws(SystemError) {
             // `name` is NUL-terminated; `status` is a local value that fstatat fills.
             try SystemCall.run(stage()) {
-                unsafe fstatat(directory, name, &status, look)
+                unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW)
             }
+            return status
+        } catch let failure where failure.errno == ENOENT {
+            return nil
+        }
+    }
+
+    /// The same where anybody may have mounted something meanwhile: a mount is an error (EXDEV) and is asked nothing.
+    static func statusUnlessMount(
+        _ name: [CChar], in directory: Int32, stage: @autoclosure () -> String
+    ) throws(SystemError) -> stat? {
+        var status = stat()
+        do throws(SystemError) {
+            // `name` is NUL-terminated; `status` is a local value that fstat fills.
+            let place = OwnedDescriptor(
+                owning: try SystemCall.run(stage()) { unsafe usher_open_name_beneath(directory, name) })
+            try SystemCall.run(stage()) { unsafe fstat(place.rawValue, &status) }
             return status
         } catch let failure where failure.errno == ENOENT {
             return nil

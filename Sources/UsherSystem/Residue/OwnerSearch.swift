@@ -50,16 +50,13 @@ struct OwnerSearch: Sendable {
     private static let comparable = 4096
 
     private var owners: Set<UInt32> = []
-    /// Something did not tell its owner.
-    private var isUncertain = false
-    private var users = FUSEUsers()
     /// The directory itself, and all directories that were met, by their path below it, NUL-terminated.
     private var directories: [(path: [CChar], stamp: Stamp)] = []
     private let time = SystemClock.realtimeNanoseconds()
 
     /// Whether the next one that looks may take this for the truth as long as nothing changed.
     var isSettled: Bool {
-        !isUncertain && directories.count <= Self.comparable
+        directories.count <= Self.comparable
             && directories.allSatisfy { max($0.stamp.modified, $0.stamp.changed) < time - Self.settling }
     }
 
@@ -73,16 +70,18 @@ struct OwnerSearch: Sendable {
         return search
     }
 
-    /// Where something did not tell its owner it may be anybody's: whoever asks has to look closer.
-    func owners(among uids: Set<UInt32>) -> Set<UInt32> {
-        isUncertain ? uids : owners.intersection(uids)
-    }
+    func owners(among uids: Set<UInt32>) -> Set<UInt32> { owners.intersection(uids) }
 
     /// The directories are compared from above: none is another one while its parent is unchanged.
     func isStillTrue(of root: borrowing OwnedDescriptor, stage: String) throws(SystemError) -> Bool {
         for (path, stamp) in directories {
-            guard let status = try OwnedFiles.status(path, in: root.rawValue, stage: stage), Stamp(status) == stamp
-            else { return false }
+            do throws(SystemError) {
+                guard let status = try OwnedFiles.statusUnlessMount(path, in: root.rawValue, stage: stage),
+                    Stamp(status) == stamp
+                else { return false }
+            } catch let failure where failure.errno == EXDEV || failure.errno == ENOTDIR || failure.errno == ELOOP {
+                return false
+            }
         }
         return true
     }
@@ -91,13 +90,10 @@ struct OwnerSearch: Sendable {
         into directory: borrowing OwnedDescriptor, below path: [CChar], stage: String, depth: Int
     ) throws(SystemError) {
         var stream = try DirectoryStream.open(directory, stage: stage)
-        let device = try FileStatus(of: directory.rawValue, stage: stage).device
         while let next = try unsafe stream.next({ bytes in unsafe OwnedFiles.name(bytes) }) {
             guard let name = next else { continue }
             do throws(SystemError) {
-                guard let status = try OwnedFiles.status(name, in: directory.rawValue, stage: stage) else { continue }
-                if UInt64(status.st_dev) != device, let user = try users.user(of: UInt64(status.st_dev)) {
-                    owners.insert(user)
+                guard let status = try OwnedFiles.statusUnlessMount(name, in: directory.rawValue, stage: stage) else {
                     continue
                 }
                 owners.insert(status.st_uid)
@@ -108,12 +104,11 @@ struct OwnerSearch: Sendable {
                 try look(
                     into: below, below: path + name.dropLast() + [CChar(UInt8(ascii: "/"))], stage: stage,
                     depth: depth + 1)
-            } catch let failure where failure.isNotFound || failure.errno == ENOTDIR || failure.errno == EXDEV {
-                // Gone, or another file system: not a place that this directory shares.
+            } catch let failure where failure.isNotFound || failure.errno == ENOTDIR {
                 continue
-            } catch let failure where failure.errno == ENOTCONN || failure.errno == EACCES {
-                // A user's own mount whose server is dead.
-                isUncertain = true
+            } catch let failure where failure.errno == EXDEV {
+                // Another file system is not a place that this directory shares; a user's own is the user's.
+                if let user = try Mounts.userOfFUSE(on: name, in: directory) { owners.insert(user) }
             }
         }
     }

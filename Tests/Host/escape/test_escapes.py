@@ -6,6 +6,7 @@ import pathlib
 import select
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -73,7 +74,8 @@ def assert_nothing_remains(ended):
 
 
 def test_the_suite_runs_every_trick():
-    special = {"links", "open_directory", "handed_on", "unkillable", "root_takes_off_every_mark"}
+    special = {"fuse", "fuse_that_lets_others_in", "links", "open_directory", "handed_on", "unkillable",
+               "root_takes_off_every_mark"}
     defined = {name for name, value in vars(tricks).items() if callable(value) and value.__module__ == "tricks"}
     assert defined - {"check", "silent", "child", "as_root"} == set(TRICKS) | special
 
@@ -187,34 +189,79 @@ def test_exchanging_directories_for_links_while_they_are_removed_loses_nothing_o
         processes.run(["rm", "-rf", str(victim), f"/tmp/usher-escape-{uid}"])
 
 
-def test_a_socket_that_was_handed_on_is_told(host, broker, name):
+@contextlib.contextmanager
+def receiver(count):
+    """Somebody outside the session, who takes so many descriptors and keeps them open. Gives them once all
+    are there."""
     path = "/run/usher-escape-receiver"
-    receiver = socket.socket(socket.AF_UNIX)
     kept = []
-    try:
-        receiver.bind(path)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
         os.chmod(path, 0o777)
-        receiver.listen()
+        listener.listen()
 
         def receive():
-            with receiver.accept()[0] as way:
-                kept.extend(socket.recv_fds(way, 1, 1)[1])
+            for _ in range(count):
+                with listener.accept()[0] as way, contextlib.suppress(BrokenPipeError):
+                    kept.extend(socket.recv_fds(way, 1, 1)[1])
+                    way.send(b"x")
         taker = threading.Thread(target=receive, daemon=True)
         taker.start()
-        with session(host, name, forge.ticket(broker, name), "handed_on") as (_, live):
+
+        def take():
             taker.join(10)
-            assert kept
+            assert len(kept) == count
+            return kept
+        try:
+            yield take
+        finally:
+            os.unlink(path)
+            for descriptor in kept:
+                os.close(descriptor)
+
+
+def test_a_socket_that_was_handed_on_is_told(host, broker, name):
+    with receiver(1) as take:
+        with session(host, name, forge.ticket(broker, name), "handed_on") as (_, live):
+            kept = take()
             observe.end(live)
             receipt = receipt_of(closed(name))
         with socket.socket(fileno=kept.pop()) as handed:
             port = handed.getsockname()[1]
-        assert [each["what"] for each in findings(receipt, "left", "port")] == [f"tcp {port}"]
-        assert receipt["left"] == 1
-    finally:
-        receiver.close()
-        os.unlink(path)
-        for descriptor in kept:
-            os.close(descriptor)
+    assert [each["what"] for each in findings(receipt, "left", "port")] == [f"tcp {port}"]
+    assert receipt["left"] == 1
+
+
+@pytest.fixture
+def fuse_for_all(host):
+    """As udev gives the device to everybody."""
+    before = stat.S_IMODE(os.stat("/dev/fuse").st_mode)
+    os.chmod("/dev/fuse", 0o666)
+    yield
+    os.chmod("/dev/fuse", before)
+
+
+@pytest.mark.parametrize("trick", ["fuse", "fuse_that_lets_others_in"])
+def test_a_mount_whose_server_never_answers_holds_up_nobody(host, broker, fuse_for_all, name, trick):
+    other = forge.account()
+    with receiver(3) as take, session(host, name, forge.ticket(broker, name), trick) as (_, live):
+        take()
+        mounts = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+        assert mounts.count(f"user_id={forge.uid_of(name)}") == 3
+        # Not even the end of another session that left a file beside it.
+        with session(host, other, forge.ticket(broker, other), "set_id") as (_, second):
+            observe.end(second)
+            assert receipt_of(closed(other, 20))["left"] == 0
+        observe.end(live)
+        ended = closed(name, 20)
+        assert f"user_id={forge.uid_of(name)}" not in pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
+    # An open descriptor keeps the keyring of who opened it: only now nobody has one.
+    assert_nothing_remains(ended)
+    receipt = receipt_of(ended)
+    assert receipt["left"] == 0
+    assert {each["what"] for each in findings(receipt, "removed", "mount")} == {
+        f"/tmp/usher-escape-{forge.uid_of(name)}/below", f"/var/tmp/usher-escape-{forge.uid_of(name)}"}
+    observe.assert_agent_alive(host)
 
 
 @pytest.fixture

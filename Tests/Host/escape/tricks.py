@@ -333,6 +333,27 @@ def handed_on():
         socket.send_fds(way, [b"x"], [made.fileno()])
 
 
+def fuse(options=""):
+    """FUSE mounts whose server answers nothing, and which a process outside the session holds: who asks them hangs."""
+    for place in (f"/tmp/usher-escape-{UID}/below", f"/var/tmp/usher-escape-{UID}", str(pathlib.Path.home() / "mnt")):
+        os.makedirs(place)
+        ours, theirs = socket.socketpair()
+        subprocess.run(["fusermount3", "-o", f"fsname=usher{options}", "--", place], check=True,
+                       stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                       env=os.environ | {"_FUSE_COMMFD": str(theirs.fileno())})
+        device = socket.recv_fds(ours, 1, 1)[1]
+        with socket.socket(socket.AF_UNIX) as way:
+            way.connect("/run/usher-escape-receiver")
+            socket.send_fds(way, [b"x"], device)
+            way.recv(1)
+        os.close(device[0])
+
+
+def fuse_that_lets_others_in():
+    as_root("open('/etc/fuse.conf', 'a').write('user_allow_other\\n')")
+    fuse(",allow_other")
+
+
 def unkillable():
     """A write to a frozen file system waits where no signal reaches it."""
     pathlib.Path("/run/usher-escape-mount/ready").touch()
