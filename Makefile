@@ -36,12 +36,14 @@ install:
 	@test -x $(BUILD)/usherd || { echo "make install: nothing built in $(BUILD); run make build" >&2; exit 1; }
 	install -D -m 0755 $(BUILD)/usherd $(DESTDIR)$(PREFIX)/sbin/usherd
 	install -D -m 0755 $(BUILD)/usher $(DESTDIR)$(PREFIX)/bin/usher
+	install -D -m 0755 $(BUILD)/usher-audit $(DESTDIR)$(PREFIX)/sbin/usher-audit
 	install -D -m 0755 $(BUILD)/usher-shell $(DESTDIR)$(HELPERS)/usher-shell
 	install -D -m 0755 sshd/offered-key $(DESTDIR)$(HELPERS)/offered-key
 	install -D -m 0644 $(BUILD)/libpam_usher.so $(DESTDIR)$(LIBDIR)/security/pam_usher.so
 	install -D -m 0644 $(BUILD)/libnss_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	strip --strip-unneeded $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
-	strip --strip-debug $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell
+	strip --strip-debug $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell \
+	    $(DESTDIR)$(PREFIX)/sbin/usher-audit
 	install -D -m 0644 -t $(DESTDIR)$(UNITS) systemd/usherd.service systemd/usher.slice
 	install -D -m 0644 -t $(DESTDIR)$(UNITS)/session-.scope.d systemd/session-.scope.d/50-usher.conf
 	install -D -m 0644 systemd/usher.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf
@@ -50,6 +52,7 @@ install:
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/sshd/9.2 sshd/9.2/50-usher.conf
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/sshd/10 sshd/10/50-usher.conf
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/audit/rules.d audit/rules.d/50-usher.rules
+	install -D -m 0644 -t $(DESTDIR)$(SHARE)/audit/plugins.d audit/plugins.d/usher.conf
 	install -D -m 0644 -t $(DESTDIR)$(SHARE)/interfaces Interfaces/*.varlink
 	install -D -m 0644 -t $(DESTDIR)$(DOC) README.md CHANGELOG.md SECURITY.md LICENSE Docs/*.md
 	install -D -m 0644 -t $(DESTDIR)$(DOC)/examples examples/*.toml
@@ -61,7 +64,7 @@ install:
 
 # Takes away what `install` laid out, and nothing else: state, configuration and the host's own files stay.
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher
+	rm -f $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(PREFIX)/sbin/usher-audit
 	rm -f $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	rm -f $(DESTDIR)$(UNITS)/usherd.service $(DESTDIR)$(UNITS)/usher.slice
 	rm -f $(DESTDIR)$(UNITS)/session-.scope.d/50-usher.conf

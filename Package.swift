@@ -60,6 +60,7 @@ let package = Package(
         .executable(name: "usherd", targets: ["usherd"]),
         .executable(name: "usher", targets: ["usher"]),
         .executable(name: "usher-shell", targets: ["usher-shell"]),
+        .executable(name: "usher-audit", targets: ["usher-audit"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -105,7 +106,11 @@ let package = Package(
             name: "UsherStore", dependencies: [.product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: strict),
 
+        .systemLibrary(name: "CAuparse"),
+
         // ring 3: behaviour
+        .target(
+            name: "UsherAudit", dependencies: ["UsherWire", "UsherSystem", "CAuparse"], swiftSettings: strict),
         .target(
             name: "UsherAgent",
             dependencies: [
@@ -134,6 +139,10 @@ let package = Package(
             name: "usher-shell", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict,
             linkerSettings: smallStaticRuntime),
 
+        .executableTarget(
+            name: "usher-audit", dependencies: ["UsherAudit", "UsherSystem"], swiftSettings: strict,
+            linkerSettings: smallStaticRuntime),
+
         .testTarget(name: "UsherWireTests", dependencies: ["UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherPAMCoreTests", dependencies: ["UsherPAMCore", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherTicketTests", dependencies: ["UsherTicket", "UsherWire"], swiftSettings: strict),
@@ -145,6 +154,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "UsherEvidenceTests", dependencies: ["UsherEvidence", "UsherTicket"], swiftSettings: strict),
+        .testTarget(
+            name: "UsherAuditTests", dependencies: ["UsherAudit", "UsherWire"], swiftSettings: strict),
         .testTarget(
             name: "UsherSystemTests", dependencies: ["UsherSystem", "UsherWire"], swiftSettings: strict),
         .testTarget(name: "UsherStoreTests", dependencies: ["UsherStore"], swiftSettings: strict),

@@ -58,24 +58,29 @@ static int read_status(const char *message, size_t length, uint32_t sequence, st
     return 1;
 }
 
-int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_status *status) {
+// Asks the kernel; the answers carry the number that it returns in *sequence.
+static int ask(int descriptor, uint16_t type, uint32_t *sequence) {
     // Differs between calls, so that an answer to an earlier one that came too late is not taken for this one's.
     struct timespec clock;
     clock_gettime(CLOCK_MONOTONIC, &clock);
     struct nlmsghdr request = {
         .nlmsg_len = NLMSG_LENGTH(0),
-        .nlmsg_type = AUDIT_GET,
+        .nlmsg_type = type,
         .nlmsg_flags = NLM_F_REQUEST,
         .nlmsg_seq = (uint32_t)clock.tv_nsec ^ ((uint32_t)clock.tv_sec << 30),
     };
+    *sequence = request.nlmsg_seq;
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    int64_t deadline = now_ms() + timeout_ms;
     ssize_t sent;
     do {
         sent = sendto(descriptor, &request, request.nlmsg_len, MSG_DONTWAIT | MSG_NOSIGNAL,
                       (struct sockaddr *)&kernel, sizeof kernel);
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0) return -1;
+    return sent < 0 ? -1 : 0;
+}
+
+// The next message of the kernel; its length, or -1 with ETIMEDOUT.
+static ssize_t receive(int descriptor, int64_t deadline, char *message, size_t capacity) {
     for (;;) {
         int64_t left = deadline - now_ms();
         if (left <= 0) break;
@@ -83,18 +88,67 @@ int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_st
         int count = poll(&ready, 1, (int)left);
         if (count < 0 && errno != EINTR) return -1;
         if (count <= 0) continue;
-        char message[8192];
         struct sockaddr_nl sender;
         socklen_t size = sizeof sender;
-        ssize_t length = recvfrom(descriptor, message, sizeof message, MSG_DONTWAIT, (struct sockaddr *)&sender, &size);
+        ssize_t length = recvfrom(descriptor, message, capacity, MSG_DONTWAIT, (struct sockaddr *)&sender, &size);
         if (length < 0 && errno != EINTR && errno != EAGAIN) return -1;
         // Another process may send to this socket's port; the kernel's port is 0.
         if (length <= 0 || size != sizeof sender || sender.nl_pid != 0) continue;
-        int result = read_status(message, (size_t)length, request.nlmsg_seq, status);
-        if (result != 0) return result < 0 ? -1 : 0;
+        return length;
     }
     errno = ETIMEDOUT;
     return -1;
+}
+
+int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_status *status) {
+    uint32_t sequence;
+    if (ask(descriptor, AUDIT_GET, &sequence) != 0) return -1;
+    int64_t deadline = now_ms() + timeout_ms;
+    for (;;) {
+        char message[8192];
+        ssize_t length = receive(descriptor, deadline, message, sizeof message);
+        if (length < 0) return -1;
+        int result = read_status(message, (size_t)length, sequence, status);
+        if (result != 0) return result < 0 ? -1 : 0;
+    }
+}
+
+int usher_audit_list_rules(int descriptor, int timeout_ms, const char *text, void *buffer, int capacity) {
+    uint32_t sequence;
+    if (ask(descriptor, AUDIT_LIST_RULES, &sequence) != 0) return -1;
+    int64_t deadline = now_ms() + timeout_ms;
+    int used = 0;
+    for (;;) {
+        // A rule's strings are at most a few paths and keys; audit_send_list_thread sends one rule a message.
+        char message[16384];
+        ssize_t length = receive(descriptor, deadline, message, sizeof message);
+        if (length < 0) return -1;
+        struct nlmsghdr header;
+        if ((size_t)length < sizeof header) continue;
+        memcpy(&header, message, sizeof header);
+        if (header.nlmsg_len < sizeof header || header.nlmsg_len > (size_t)length) continue;
+        if (header.nlmsg_seq != sequence) continue;
+        const char *payload = message + NLMSG_HDRLEN;
+        size_t size = header.nlmsg_len - NLMSG_HDRLEN;
+        if (header.nlmsg_type == NLMSG_DONE) return used;
+        if (header.nlmsg_type == NLMSG_ERROR) {
+            struct nlmsgerr error;
+            if (size < sizeof error) continue;
+            memcpy(&error, payload, sizeof error);
+            if (error.error == 0) continue;
+            errno = -error.error;
+            return -1;
+        }
+        if (header.nlmsg_type != AUDIT_LIST_RULES || size < sizeof(struct audit_rule_data)) continue;
+        size_t strings = sizeof(struct audit_rule_data);
+        if (memmem(payload + strings, size - strings, text, strlen(text)) == NULL) continue;
+        if (size > (size_t)(capacity - used)) {
+            errno = EMSGSIZE;
+            return -1;
+        }
+        memcpy((char *)buffer + used, payload, size);
+        used += (int)size;
+    }
 }
 
 int usher_audit_write(int descriptor, int type, const char *text, int success) {

@@ -79,9 +79,14 @@ struct Runtime: Sendable {
     /// Verifies the host's receipts.
     let publicKey: PublicKey
     let residue: ResidueKeeper
+    private let audit: Audit
+    private let plugin = PluginState()
+    private let intake: any AuditIntake
+    private let threads: NIOThreadPool
     /// One thread for each socket, so that a flood on one does not slow another.
     private let agentLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     private let controlLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    private let auditLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let logger: Logger
 
     init(
@@ -97,7 +102,9 @@ struct Runtime: Sendable {
             path: "\(Paths.state)/usher.sqlite", commits: EventLoopCommits(eventLoop: agentLoop.next()))
         registry = Registry()
         accounts = try Accounts(policy: self.policy)
-        let audit = try Audit()
+        audit = try Audit()
+        intake = CountingIntake(logger: logger)
+        self.threads = threads
         let cgroups = try SessionCgroups()
         let executor = ThreadPoolTaskExecutor(teardownThreads)
         let sweeper = try Sweeper(executor: executor)
@@ -160,6 +167,17 @@ struct Runtime: Sendable {
             limits: ServerLimits(
                 callBytes: Limits.controlCallBytes, connections: 64, connectionsOfOneUser: 16, silence: 10),
             service: try controlService(), logger: logger)
+        let auditUser = try Users.lookup(AuditService.account)
+        if auditUser == nil {
+            logger.warning("this host has no user \(AuditService.account): audit events do not reach the agent")
+        }
+        let auditSocket = try UnixSocket.listen(
+            "\(Paths.auditSocket)", mode: 0o600, uid: auditUser?.uid ?? 0, gid: 0, backlog: 8)
+        let auditServer = try await VarlinkServer(
+            name: "audit", group: auditLoop, socket: auditSocket.release(),
+            limits: ServerLimits(
+                callBytes: Limits.auditCallBytes, connections: 8, connectionsOfOneUser: 4, silence: 10),
+            service: AuditService(uid: auditUser?.uid, intake: intake, plugin: plugin, logger: logger), logger: logger)
         try ServiceManager.notify("READY=1\nSTATUS=serving host \(policy.now.hostID)")
         logger.info(
             "serving",
@@ -178,7 +196,10 @@ struct Runtime: Sendable {
                     .init(service: deadlines),
                     .init(service: Reloader(runtime: self)),
                     .init(service: ResidueWatch(keeper: residue)),
-                    .init(service: agent), .init(service: control),
+                    .init(service: agent), .init(service: control), .init(service: auditServer),
+                    .init(
+                        service: SightWatch(
+                            audit: audit, plugin: plugin, intake: intake, threads: threads, logger: logger)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()
@@ -188,11 +209,13 @@ struct Runtime: Sendable {
         deadlines.finish()
         try await agent.stop()
         try await control.stop()
+        try await auditServer.stop()
         evidence.note(.agentStopped(sessions: registry.sessionCount))
         await evidence.close()
         try store.close()
         try await agentLoop.shutdownGracefully()
         try await controlLoop.shutdownGracefully()
+        try await auditLoop.shutdownGracefully()
         logger.info("stopped", metadata: ["sessions": "\(registry.sessionCount)"])
     }
 

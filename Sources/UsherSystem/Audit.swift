@@ -80,6 +80,23 @@ public final class Audit: Sendable {
         return status
     }
 
+    /// The rules that the kernel has loaded and whose text (key or path) contains the prefix of their keys, as the kernel
+    /// gives them: to be compared, not to be read. At most 64 KiB (EMSGSIZE).
+    public func rules(withKeyPrefix prefix: String, timeoutMilliseconds: Int32 = 1000) throws(SystemError) -> [UInt8] {
+        try queries.withLock { socket throws(SystemError) in
+            var bytes = [UInt8](repeating: 0, count: 65536)
+            let count = try SystemCall.run("list audit rules") {
+                // The prefix is a NUL-terminated copy, and the buffer is the whole array, for the call.
+                unsafe bytes.withUnsafeMutableBytes {
+                    unsafe usher_audit_list_rules(
+                        socket.rawValue, timeoutMilliseconds, prefix, $0.baseAddress, Int32($0.count))
+                }
+            }
+            bytes.removeLast(bytes.count - Int(count))
+            return bytes
+        }
+    }
+
     /// Writes one record; libaudit appends exe, hostname, addr, terminal and res. Values in `text` must be of a safe
     /// character set: libaudit does not encode `'`, which would end the message.
     public func write(_ type: RecordType, _ text: String, success: Bool = true) throws(SystemError) {

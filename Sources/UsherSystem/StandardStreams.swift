@@ -17,6 +17,24 @@ public enum StandardStreams {
         try Descriptors.readAll(STDIN_FILENO, limit: limit, stage: "read standard input")
     }
 
+    /// Reads of standard input fail instead of waiting, from here on and for all who share it.
+    public static func setInputNonBlocking() throws(SystemError) {
+        let flags = try SystemCall.run("fcntl") { fcntl(STDIN_FILENO, F_GETFL) }
+        try SystemCall.run("fcntl") { fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) }
+    }
+
+    /// What there is, up to the buffer's size; 0 at the end, nil when there is nothing now.
+    public static func readAvailable(_ buffer: inout [UInt8]) throws(SystemError) -> Int? {
+        do throws(SystemError) {
+            return try SystemCall.run("read standard input") {
+                // The kernel writes at most `count` bytes into the array that the closure holds.
+                unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count) }
+            }
+        } catch let failure where failure.errno == EAGAIN {
+            return nil
+        }
+    }
+
     public static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
     public static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 }

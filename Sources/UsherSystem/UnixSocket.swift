@@ -113,6 +113,42 @@ public enum UnixSocket {
         }
     }
 
+    /// Sends what there is room for; returns how much that was.
+    public static func sendAvailable(
+        _ socket: borrowing OwnedDescriptor, _ bytes: ArraySlice<UInt8>
+    ) throws(SystemError) -> Int {
+        do throws(SystemError) {
+            return try SystemCall.run("send") {
+                // The whole slice, for the call.
+                unsafe bytes.withUnsafeBytes { rest in
+                    unsafe Glibc.send(socket.rawValue, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+                }
+            }
+        } catch let error where error.errno == EAGAIN {
+            return 0
+        }
+    }
+
+    /// What has come, at most `limit` bytes; empty when the peer has closed, nil when nothing has come.
+    public static func receiveAvailable(
+        _ socket: borrowing OwnedDescriptor, limit: Int
+    ) throws(SystemError) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: limit)
+        let count: Int
+        do throws(SystemError) {
+            count = try SystemCall.run("receive") {
+                // The kernel writes at most `count` bytes into the array that the closure holds.
+                unsafe bytes.withUnsafeMutableBytes {
+                    unsafe recv(socket.rawValue, $0.baseAddress, $0.count, Int32(MSG_DONTWAIT))
+                }
+            }
+        } catch let error where error.errno == EAGAIN {
+            return nil
+        }
+        bytes.removeLast(limit - count)
+        return bytes
+    }
+
     private static func make(_ stage: String) throws(SystemError) -> OwnedDescriptor {
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         return OwnedDescriptor(owning: try SystemCall.run(stage) { socket(AF_UNIX, type, 0) })

@@ -12,6 +12,8 @@ public enum Limits {
     public static let controlCallBytes = 65536
     /// An answer on control.sock with its NUL.
     public static let controlReplyBytes = 4_194_304
+    /// A call on audit.sock with its NUL: a batch of `usher-audit`, and its largest event on top.
+    public static let auditCallBytes = 1_048_576
     /// The text of one audit record; the kernel's own limit is 8970 and libaudit cuts at 8560.
     public static let auditTextBytes = 8000
     /// Any single PAM item in a call.

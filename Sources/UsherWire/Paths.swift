@@ -2,6 +2,8 @@
 public enum Paths {
     public static let agentSocket: StaticString = "/run/usher/agent.sock"
     public static let controlSocket: StaticString = "/run/usher/control.sock"
+    /// Where `usher-audit` delivers.
+    public static let auditSocket: StaticString = "/run/usher/audit.sock"
     /// One file for each live account, named by the account, and one named by its uid; see AccountRecord.
     public static let accounts: StaticString = "/run/usher/accounts"
     /// Homes of ephemeral accounts: `/run/usher/home/NAME`, each a tmpfs of its own.

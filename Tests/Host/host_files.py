@@ -71,6 +71,8 @@ def configure(work):
     shutil.copy(share / "audit/rules.d/50-usher.rules", "/etc/audit/rules.d/50-usher.rules")
     for group in ("usher", "usher-admin", "usher-soc"):
         processes.run(["groupadd", "--system", group])
+    processes.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "usher-audit"])
+    _audit_plugin(share)
     name_service()
     _accounts(work)
     _sudo()
@@ -79,6 +81,15 @@ def configure(work):
     for name, text in ROLES.items():
         pathlib.Path(f"/etc/usher/roles.d/{name}.toml").write_text(f'name = "{name}"\n{text}', encoding="ascii")
     return configure_sshd()
+
+
+def _audit_plugin(share):
+    """Ours, and none of the machine's own: they would write where it is not private."""
+    plugins = pathlib.Path("/etc/audit/plugins.d")
+    plugins.mkdir(parents=True, exist_ok=True)
+    for old in plugins.glob("*.conf"):
+        old.unlink()
+    shutil.copy(share / "audit/plugins.d/usher.conf", plugins / "usher.conf")
 
 
 def configure_sshd():

@@ -17,19 +17,21 @@ def test_install_puts_every_file_in_its_place_and_touches_no_configuration(host,
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     multiarch = processes.run(["gcc", "-print-multiarch"]).stdout.strip()
     expected = {
-        "usr/sbin/usherd", "usr/bin/usher", "usr/lib/usher/usher-shell", "usr/lib/usher/offered-key",
+        "usr/sbin/usherd", "usr/bin/usher", "usr/sbin/usher-audit", "usr/lib/usher/usher-shell",
+        "usr/lib/usher/offered-key",
         f"usr/lib/{multiarch}/security/pam_usher.so", f"usr/lib/{multiarch}/libnss_usher.so.2",
         "usr/lib/systemd/system/usherd.service", "usr/lib/systemd/system/usher.slice",
         "usr/lib/systemd/system/session-.scope.d/50-usher.conf",
         "usr/lib/sysusers.d/usher.conf", "usr/lib/tmpfiles.d/usher.conf", "usr/share/usher/pam.d/usher-sshd",
         "usr/share/usher/pam.d/usher", "usr/share/usher/sshd/9.2/50-usher.conf",
         "usr/share/usher/sshd/10/50-usher.conf",
-        "usr/share/usher/audit/rules.d/50-usher.rules", "usr/share/doc/usher/README.md",
+        "usr/share/usher/audit/rules.d/50-usher.rules", "usr/share/usher/audit/plugins.d/usher.conf",
+        "usr/share/usher/interfaces/io.usher.Audit.varlink", "usr/share/doc/usher/README.md",
         "usr/share/doc/usher/examples/usherd.toml",
     }
     assert expected <= files, expected - files
     assert not [path for path in files if not path.startswith("usr/")]
-    for program in ("usr/sbin/usherd", "usr/bin/usher", "usr/lib/usher/usher-shell"):
+    for program in ("usr/sbin/usherd", "usr/bin/usher", "usr/sbin/usher-audit", "usr/lib/usher/usher-shell"):
         needed = processes.run(["ldd", str(tmp_path / program)]).stdout
         assert "swift" not in needed and "not found" not in needed, (program, needed)
     host_files.must(["make", "-C", str(PROJECT), "uninstall", f"DESTDIR={tmp_path}"])
@@ -118,6 +120,7 @@ def test_systemd_takes_groups_and_directories(host, tmp_path, tool, file):
     if tool == "systemd-sysusers":
         groups = (tmp_path / "etc/group").read_text(encoding="ascii")
         assert {"usher", "usher-admin", "usher-soc"} <= {line.partition(":")[0] for line in groups.splitlines()}
+        assert "usher-audit:" in (tmp_path / "etc/passwd").read_text(encoding="ascii")
     else:
         assert (tmp_path / "run/usher/accounts").is_dir()
         assert (tmp_path / "var/lib/usher").stat().st_mode & 0o777 == 0o700

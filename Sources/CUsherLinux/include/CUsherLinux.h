@@ -24,6 +24,10 @@ int usher_audit_open(void);
 // Asks for the state on a socket of its own use and waits at most timeout_ms for the answer (ETIMEDOUT after it).
 int usher_audit_get_status(int descriptor, int timeout_ms, struct usher_audit_status *status);
 
+// The rules whose strings contain `text`, one after the other, as struct audit_rule_data; how many bytes. EMSGSIZE when
+// they do not fit, ETIMEDOUT when the kernel's list has no end in time.
+int usher_audit_list_rules(int descriptor, int timeout_ms, const char *text, void *buffer, int capacity);
+
 // Writes one user record through libaudit, which appends exe, hostname, addr, terminal and res.
 int usher_audit_write(int descriptor, int type, const char *text, int success);
 
@@ -97,3 +101,23 @@ struct usher_listener {
 
 // All that listen in this network namespace, by sock_diag(7); how many. ENOSPC when there are more than `capacity`.
 int usher_list_tcp_listeners(int family, struct usher_listener *listeners, int capacity);
+
+// Blocks signals and makes a signalfd(2) of them, close-on-exec, that does not wait.
+int usher_signal_descriptor(const int *numbers, int count);
+// The number of a signal that came; -1 with EAGAIN when there is none.
+int usher_next_signal(int descriptor);
+
+// close_range(2) from a number on.
+int usher_close_from(unsigned first);
+
+// Real, effective and saved ids of a process that is root, and no other groups.
+int usher_become(uid_t uid, gid_t gid);
+
+// Takes every capability out of the bounding set.
+int usher_empty_bounding_set(void);
+
+// Empties the capability sets, and sees to it that nothing brings any back: no_new_privs, not dumpable.
+int usher_give_up_capabilities(void);
+
+// No file may be opened, made or removed by its path from here on (landlock(7)); does nothing where the kernel cannot.
+int usher_close_file_system(void);
