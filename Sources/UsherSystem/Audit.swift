@@ -22,6 +22,19 @@ public final class Audit: Sendable {
         /// Records that wait now.
         public var backlog: UInt32
 
+        public init(
+            enabled: UInt32, failure: UInt32, daemonPID: UInt32, rateLimit: UInt32, backlogLimit: UInt32, lost: UInt32,
+            backlog: UInt32
+        ) {
+            self.enabled = enabled
+            self.failure = failure
+            self.daemonPID = daemonPID
+            self.rateLimit = rateLimit
+            self.backlogLimit = backlogLimit
+            self.lost = lost
+            self.backlog = backlog
+        }
+
         /// Records reach a daemon that keeps them.
         public var isRecording: Bool { enabled != 0 && daemonPID != 0 }
 
