@@ -93,6 +93,7 @@ test-vm:
 	@Tests/VM/run
 
 bench: dependencies
+	@Scripts/install-dependencies bench
 	@Scripts/build-quietly release
 	@Benchmarks/run
 

@@ -62,6 +62,11 @@ class BenchHost:
         return self._host.port
 
     @property
+    def audit_log(self):
+        """auditd's."""
+        return self._host.audit_log
+
+    @property
     def agent_pid(self):
         return self._host.agent.pid
 

@@ -98,7 +98,7 @@ struct SightJudge {
             let count = reading.status.lost > last.status.lost ? lost : reading.status.lost
             if count > 0 { add(.kernelLost, Int(count), "the kernel had no room for records") }
         }
-        if reading.rules != last.rules, !reading.rules.isEmpty {
+        if reading.rules != last.rules, !reading.rules.isEmpty, !last.rules.isEmpty {
             add(.rulesChanged, nil, "the kernel's rules with Usher's keys are others than before")
         }
         let jump = (reading.clock - last.clock) - (reading.boot - last.boot) / 1_000_000

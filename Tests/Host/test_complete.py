@@ -1,0 +1,86 @@
+"""Is every program that a brokered session starts in the evidence? Counted by the programs themselves."""
+import json
+import os
+import pathlib
+import re
+import secrets
+import time
+
+import pytest
+
+import forge
+import host_files
+import observe
+import processes
+from login import Client
+
+HERE = pathlib.Path(__file__).resolve().parent
+SESSIONS = 8
+# 50,000 is the whole proof; a tenth of it belongs to every `make test`.
+PROGRAMS = int(os.environ.get("STORM_PROGRAMS", "5000"))
+STORM = pathlib.Path("/usr/local/bin/usher-test-storm")
+EVIDENCE = pathlib.Path("/var/log/usher")
+
+
+@pytest.fixture(scope="module")
+def storm(machine):
+    host_files.must(["gcc", "-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(STORM),
+                     str(HERE / "storm.c")])
+    yield STORM
+    STORM.unlink()
+
+
+def evidence_lines():
+    """Every line of the evidence log, the rotated files first."""
+    files = sorted(EVIDENCE.glob("evidence-*.jsonl"), key=lambda path: int(re.sub(r"\D", "", path.stem)))
+    for path in [*files, EVIDENCE / "evidence.jsonl"]:
+        with path.open("rb") as lines:
+            yield from lines
+
+
+def seen(run):
+    """Ids of the run that the evidence names, and the intervals of its gaps in milliseconds."""
+    mark = re.compile(run.encode() + rb'-\d+-\d+')
+    ids, gaps = set(), []
+    for line in evidence_lines():
+        found = mark.search(line)
+        if found:
+            ids.add(found[0].decode())
+        elif b'"kind":"gap"' in line:
+            gaps.append(json.loads(line)["usher"])
+    return ids, gaps
+
+
+@pytest.mark.skipif(not (HERE.parents[1] / "Sources/UsherAgent/Evidence/EvidenceLog.swift").exists(),
+                    reason="there is no evidence log yet")
+def test_every_program_of_eight_sessions_at_full_speed_is_in_the_evidence(host, broker, storm):
+    run = f"storm{secrets.token_hex(4)}"
+    clients = [(number, forge.account()) for number in range(SESSIONS)]
+    share = PROGRAMS // SESSIONS
+    started = time.time()
+    logins = []
+    for number, name in clients:
+        client = Client(host.port, name, forge.ticket(broker, name)).__enter__()
+        logins.append((client, client.start(
+            f"{STORM} marks {run}-{number} {share} && cat marks")))
+    ran = set()
+    for client, login in logins:
+        output, _ = login.communicate(timeout=1200)
+        assert login.returncode == 0
+        ran |= set(output.split() if isinstance(output, str) else output.decode().split())
+        client.__exit__()
+    seconds = time.time() - started
+    assert len(ran) == SESSIONS * share, "the programs count themselves"
+    try:
+        processes.wait_until(lambda: ran <= seen(run)[0], 120, "the evidence of the last programs", interval=1)
+    except TimeoutError:
+        pass
+    ids, gaps = seen(run)
+    missing = ran - ids
+    print(f"{len(ids & ran)} of {len(ran)} programs in {seconds:.1f} s, {len(gaps)} gaps")
+    assert ids <= ran
+    if missing:
+        inside = [gap for gap in gaps if gap["to"] >= started * 1000 and gap["from"] <= time.time() * 1000]
+        assert inside, f"{len(missing)} programs are missing and no gap says so"
+    for _, name in clients:
+        observe.assert_nothing_left(name)
