@@ -1,8 +1,5 @@
 # shellcheck shell=bash
-# Ends, a dead agent, clocks and power cuts on a machine with systemd; read by Tests/VM/run, whose functions it uses.
-#
-# VM_POWER_CUTS (default 2 a machine) says how often the power is cut: one takes about a minute under emulation.
-# VM_SEED chooses the moments; it is printed.
+# Ends, a dead agent and clocks on a machine with systemd; read by Tests/VM/run, whose functions it uses.
 
 # What programs leave on a host with cron, at, logind and user managers. Some of it may be refused: then it is not left.
 stay_around='(setsid sleep 3001 >/dev/null 2>&1 &)
@@ -135,61 +132,4 @@ clock_and_snapshot() {
     sleep 100
     expect "the machine is as it was before the login" 'systemctl is-active usherd'
     refused_again "a restored snapshot, after the ticket expired"
-}
-
-power_cuts() {
-    local cuts=${VM_POWER_CUTS:-2} seed=${VM_SEED:-$RANDOM} cut begin
-    printf '  %d power cuts, seed %d\n' "$cuts" "$seed"
-    RANDOM=$seed
-    for ((cut = 1; cut <= cuts; cut++)); do
-        begin=$SECONDS
-        one_power_cut "$cut"
-        printf '  power cut %d took %d s\n' "$cut" $((SECONDS - begin))
-    done
-}
-
-# Three logins, begun one after the other and each ended by its client after a moment, so that the cut finds them at
-# different places: the prompt, the opening, work, the teardown.
-one_power_cut() { # NUMBER
-    local index accounts=() clients=() tries admitted
-    for index in 1 2 3; do
-        accounts[index]=$(fresh_account)
-        issue "${accounts[index]}"
-        cp "$work/ticket" "$work/ticket.$index"
-    done
-    for index in 1 2 3; do
-        cp "$work/ticket.$index" "$work/ticket"
-        log_in "${accounts[index]}" "echo in; (setsid sleep 3001 >/dev/null 2>&1 &); sleep $((RANDOM % 6))" \
-            >"$work/output.$index" 2>/dev/null &
-        clients[index]=$!
-        sleep "$((RANDOM % 4)).$((RANDOM % 10))"
-    done
-    sleep "$((RANDOM % 6)).$((RANDOM % 10))"
-    "$harness/vm" crash >/dev/null
-    for index in 1 2 3; do wait "${clients[index]}" 2>/dev/null || true; done
-    "$harness/vm" up --resume --timeout "$patience" >/dev/null
-    expect "power cut $1: the agent is up, no session is live, no home, account or process is left" '
-        for i in $(seq 60); do systemctl is-active -q usherd && break; sleep 1; done
-        for i in $(seq 60); do
-            left=$(usher session list --json | grep -o "\"id\""; ls /run/usher/home
-                grep -F " /run/usher/home/" /proc/mounts; ls /run/usher/accounts | grep -E "^(u-|uid)"
-                pgrep -fx "sleep 3001")
-            [ -z "$left" ] && exit 0; sleep 1
-        done; echo "left: $left"; exit 1'
-    expect "power cut $1: every row says closed" \
-        '! usher session list --all --json | grep -qE "\"state\": ?\"(open|opening|closing)\""'
-    for index in 1 2 3; do
-        admitted=0
-        if grep -q in "$work/output.$index"; then admitted=1; fi
-        for tries in 1 2; do
-            cp "$work/ticket.$index" "$work/ticket"
-            if log_in "${accounts[index]}" echo in 2>/dev/null | grep -q in; then admitted=$((admitted + 1)); fi
-        done
-        ((admitted <= 1)) || fail "power cut $1: the ticket of ${accounts[index]} admitted $admitted times"
-    done
-    ok "power cut $1: no ticket admits twice"
-    account=$(fresh_account)
-    issue "$account"
-    [[ $(log_in "$account" id -un 2>"$work/errors") == "$account" ]] || fail "power cut $1: a login works again"
-    ok "power cut $1: a login works again"
 }
