@@ -18,8 +18,9 @@ final class SessionManager: Sendable {
 
     /// How long a row that the disk did not take waits for the next attempt.
     static let confirmationPause: Duration = .seconds(1)
-    /// Well below TimeoutStopSec of usherd.service, after which systemd kills the agent.
-    static let shutdownPatience: Duration = .seconds(15)
+    /// Well below TimeoutStopSec of usherd.service, after which systemd kills the agent: two commits that wait 5 s each
+    /// for a ledger that somebody holds come on top.
+    static let shutdownPatience: Duration = .seconds(10)
 
     let policy: CurrentPolicy
     let store: Store
