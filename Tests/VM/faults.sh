@@ -68,9 +68,12 @@ ends_of_every_cause() {
 
 # systemd's hand on the deadline: the scope's RuntimeMaxSec. It is the role's longest, as an administrator may extend.
 deadline_with_a_dead_agent() {
-    expect "the role is made short" '
-        sed -i "s/^max_duration = .*/max_duration = 90/" /etc/usher/roles.d/dba.toml
-        systemctl reload usherd && sleep 2'
+    # The reload is a signal: it is done when the agent says so.
+    expect "the role is made short" "
+        sed -i 's/^max_duration = .*/max_duration = 90/' /etc/usher/roles.d/dba.toml
+        readings() { journalctl -u usherd -o cat --no-pager | grep -c '^configuration read again'; }
+        before=\$(readings); systemctl reload usherd || exit 1
+        for i in \$(seq $patience); do [ \$(readings) -gt \$before ] && exit 0; sleep 1; done; exit 1"
     begin_session "$stay_around"
     expect "the session's scope has a RuntimeMaxSec of its own" "
         limit=\$(systemctl show -P RuntimeMaxUSec usher-$session.scope); echo \"\$limit\"; [[ \$limit == 1min* ]]"

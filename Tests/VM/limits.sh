@@ -3,7 +3,7 @@
 
 watchdog_with_systemd() {
     expect "one watchdog runs, as a service of its own" '
-        for i in $(seq 20); do
+        for i in $(seq '"$patience"'); do
             test "$(systemctl list-units --no-legend --state=running "usher-watchdog-*.service" | wc -l)" = 1 && exit 0
             sleep 1
         done; exit 1'
@@ -15,12 +15,12 @@ watchdog_with_systemd() {
             sleep 1
         done; exit 1"
     expect "no watchdog stays without an agent and a session" '
-        for i in $(seq 20); do
+        for i in $(seq '"$patience"'); do
             test "$(systemctl list-units --no-legend --all "usher-watchdog-*.service" | wc -l)" = 0 && exit 0
             sleep 1
         done; exit 1'
     expect "the next agent says that it was the deadline, by the watchdog" "
-        systemctl start usherd && for i in \$(seq 30); do
+        systemctl start usherd && for i in \$(seq $patience); do
             usher session show $session | tr '\t' ' ' >/root/shown
             grep -q '^end reason deadline' /root/shown && grep -q '^ended by watchdog' /root/shown && exit 0
             sleep 1
