@@ -6,7 +6,7 @@
 
 # What an emulated boot spends time on and no login needs.
 bare=mitigations=off
-for unit in {systemd-binfmt,kmod-static-nodes,systemd-udev-trigger,getty@tty1,serial-getty@ttyS0}.service \
+for unit in {systemd-binfmt,kmod-static-nodes,getty@tty1,serial-getty@ttyS0}.service \
     modprobe@{drm,dm_mod,loop,fuse,configfs,efi_pstore}.service {logrotate,systemd-tmpfiles-clean}.timer \
     sys-kernel-{debug,tracing,config}.mount sys-fs-fuse-connections.mount dev-hugepages.mount \
     proc-sys-fs-binfmt_misc.automount; do
