@@ -70,6 +70,7 @@ struct Runtime: Sendable {
     let accounts: Accounts
     let sessions: SessionManager
     let evidence: EvidenceLog
+    let evidenceParts: EvidenceParts
     let revocations: Revocations
     let lists: RevocationListKeeper
     let desk: AdmissionDesk
@@ -128,6 +129,9 @@ struct Runtime: Sendable {
         sessions = SessionManager(
             policy: self.policy, store: store, registry: registry, accounts: accounts, audit: audit, cgroups: cgroups,
             teardown: teardown, watcher: try ProcessWatcher(), evidence: evidence, threads: threads, logger: logger)
+        evidenceParts = EvidenceParts(
+            policy: self.policy, bootID: bootID, sessions: sessions, log: evidence,
+            written: evidence.found.map(\.record), logger: logger)
         refusals = Refusals(store: store, evidence: evidence, logger: logger)
         revocations = Revocations(store: store, sessions: sessions, evidence: evidence, logger: logger)
         lists = RevocationListKeeper(
@@ -225,7 +229,7 @@ struct Runtime: Sendable {
             desk: desk, revocations: revocations,
             host: ControlService.HostFacts(
                 version: "\(Version.current)", startedAt: startedAt, key: publicKey.jwk()),
-            reload: { try await reload() }, residue: residue, logger: logger)
+            reload: { try await reload() }, residue: residue, detection: evidenceParts.detection, logger: logger)
     }
 
     /// Reads the files again; a mistake in one keeps what stood before.
@@ -242,6 +246,7 @@ struct Runtime: Sendable {
                 evidence.note(.reloaded(file, before: before, after: after))
             }
             policy.replace(by: new)
+            evidenceParts.detection.replace(rules: new.detection)
             evidence.use(new.configuration.evidence)
             await revocations.trustChanged(new)
             try accounts.publishGroups()

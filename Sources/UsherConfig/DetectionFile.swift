@@ -13,6 +13,7 @@ public struct DetectionFile: Equatable, Sendable {
         let severity = reader.read(Keys.severity)
         let on = reader.read(Keys.on)
         let programs = reader.read(Keys.programs)
+        let exceptPrograms = reader.read(Keys.exceptPrograms)
         let commands = reader.read(Keys.commands)
         let paths = reader.read(Keys.paths)
         let access = reader.read(Keys.access)
@@ -37,12 +38,14 @@ public struct DetectionFile: Equatable, Sendable {
         }
         try reader.finish()
         guard let summary, let severity = severity.flatMap({ DetectionRule.Severity(rawValue: $0) }), let on,
-            let programs, let commands, let paths, let access, let networks, let exceptNetworks, let ports, let result,
+            let programs, let exceptPrograms, let commands, let paths, let access, let networks, let exceptNetworks,
+            let ports, let result,
             let doors, let roles, let exceptRoles, let count, let within, let quiet, let actions, let name
         else { throw ConfigurationError(diagnostics: reader.diagnostics) }
         let rule = DetectionRule(
             name: name, summary: summary, severity: severity,
             on: Set(on.compactMap { DetectionRule.Trigger(rawValue: $0) }), programs: programs.map { Glob($0) },
+            exceptPrograms: exceptPrograms.map { Glob($0) },
             commands: commands.map { Glob($0) }, paths: paths.map { Glob($0) },
             access: Set(access.compactMap { DetectionRule.Access(rawValue: $0) }),
             networks: networks.compactMap { AddressRange($0) },
@@ -58,6 +61,10 @@ public struct DetectionFile: Equatable, Sendable {
     private static func checkConditions(_ reader: inout TableReader, _ on: Set<DetectionRule.Trigger>) {
         let needs: [(String, Set<DetectionRule.Trigger>)] = [
             (Keys.programs.name, Set(DetectionRule.Trigger.allCases).subtracting([.gap, .control, .privilegeGain])),
+            (
+                Keys.exceptPrograms.name,
+                Set(DetectionRule.Trigger.allCases).subtracting([.gap, .control, .privilegeGain])
+            ),
             (Keys.commands.name, [.exec, .any]),
             (Keys.paths.name, [.file, .foreignFile]), (Keys.access.name, [.file, .foreignFile]),
             (Keys.networks.name, [.connect, .listen, .accept]), (Keys.exceptNetworks.name, [.connect, .accept]),
@@ -84,6 +91,8 @@ public struct DetectionFile: Equatable, Sendable {
             "What kind of thing happened: see below.")
         static let programs = Key.list(
             "program", of: .glob, counts: 0...64, fallback: [], "Path of the program that did it.")
+        static let exceptPrograms = Key.list(
+            "except_program", of: .glob, counts: 0...64, fallback: [], "Programs that may do it.")
         static let commands = Key.list(
             "command", of: .glob, counts: 0...64, fallback: [],
             "Its arguments, joined by blanks, its name first; secrets in them are masked.")
@@ -119,7 +128,8 @@ public struct DetectionFile: Equatable, Sendable {
                 + "`end` ends the session; `note` does nothing more.")
 
         static let all = [
-            summary.description, severity.description, on.description, programs.description, commands.description,
+            summary.description, severity.description, on.description, programs.description,
+            exceptPrograms.description, commands.description,
             paths.description, access.description, networks.description, exceptNetworks.description,
             ports.description, result.description, doors.description, roles.description, exceptRoles.description,
             count.description, within.description, quiet.description, actions.description,

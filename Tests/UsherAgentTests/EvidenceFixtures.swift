@@ -25,6 +25,7 @@ func knownSession(
 final class ScriptedKnowledge: SessionKnowledge {
     let all: [KnownSession]
     let cgroups: [Int32: String]
+    private let taken = Mutex([UInt32: KnownSession]())
 
     init(_ all: [KnownSession], cgroups: [Int32: String] = [:]) {
         self.all = all
@@ -32,6 +33,10 @@ final class ScriptedKnowledge: SessionKnowledge {
     }
 
     func session(ses: UInt32) -> KnownSession? { all.first { $0.auditSession == ses } }
+
+    func session(takenSES ses: UInt32) -> KnownSession? { taken.withLock { $0[ses] } }
+
+    func note(ses: UInt32, of session: KnownSession) { taken.withLock { $0[ses] = session } }
 
     func session(ephemeralUID: UInt32, at time: Int64) -> KnownSession? {
         all.last { $0.kind == .ephemeral && $0.uid == ephemeralUID && $0.openedAt <= time + 120_000 }

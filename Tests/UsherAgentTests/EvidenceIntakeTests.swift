@@ -71,6 +71,21 @@ import UsherWire
         #expect(serials.count == 200 && Set(serials).count == 200)
     }
 
+    /// `login` inside of a session: the kernel's record of the new number names the old one.
+    @Test func whoTakesAnotherLoginuidIsFollowed() async throws {
+        let login = event("LOGIN", serial: 1, auid: 1001, ses: 61, uid: 0, fields: [("old-ses", "40")])
+        let again = event("LOGIN", serial: 3, auid: 1002, ses: 62, uid: 0, fields: [("old-ses", "61")])
+        try await intake().take(
+            AuditBatch(
+                events: [
+                    login, exec(["id"], serial: 2, auid: 1001, ses: 61), again,
+                    exec(["id"], serial: 4, auid: 1002, ses: 62), exec(["id"], serial: 5, auid: 1001, ses: 63),
+                ], gaps: []))
+        #expect(sink.records.map(\.session) == ["s-live", "s-live", "s-live", "s-live"])
+        #expect(sink.records.map(\.attribution) == [.kernel, .inferred, .kernel, .inferred])
+        #expect(sink.records.map(\.kind) == ["loginuid", "exec", "loginuid", "exec"])
+    }
+
     @Test(arguments: [false, true])
     func aGapIsARecordOfTheHostAndOfEachSessionThatItTouches(ends: Bool) async throws {
         let gap = EvidenceGap(from: 1_400_000, to: 1_600_000, cause: .auditdDown, lost: 12, detail: "auditd ended")

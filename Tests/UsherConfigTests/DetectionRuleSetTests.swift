@@ -44,7 +44,14 @@ func line(
 
     private static let cases: [(rule: String, found: [[DetectionEvent]], passed: [[DetectionEvent]])] = [
         ("audit-tampering", [[line("audit-config")]], [[line("audit-config", status: 2)]]),
-        ("loginuid-left", [[line("loginuid")]], [[line("login")]]),
+        (
+            "loginuid-left", [[line("loginuid", program: "/usr/bin/dash")]],
+            [[line("login")], [line("loginuid", program: "/usr/bin/login")]]
+        ),
+        (
+            "login-inside", [[line("loginuid", program: "/usr/bin/login")]],
+            [[line("login", program: "/usr/bin/login")]]
+        ),
         (
             "audit-tools",
             [[line("exec", command: "auditctl -e 0")], [line("exec", status: 2, command: "pkill -9 auditd")]],

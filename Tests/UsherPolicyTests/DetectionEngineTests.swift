@@ -60,8 +60,6 @@ import UsherWire
         for number in 0..<20_000 { #expect(engine.look(event(Int64(number), session: "s-\(number)")).isEmpty) }
         #expect(engine.look(event(20_000, session: "s-19999")).count == 1)
         #expect(engine.look(event(20_001, session: "s-0")).isEmpty)
-        engine.forget(session: "s-0")
-        #expect(engine.look(event(20_002, session: "s-0")).isEmpty)
     }
 
     @Test(arguments: [

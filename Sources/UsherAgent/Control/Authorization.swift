@@ -51,7 +51,7 @@ struct Authorization: Sendable {
 
     /// By the kernel's `ses`, by the cgroup, and by the uid of an ephemeral account: root in a session can leave
     /// one of them behind, hardly all.
-    private func sessionOf(_ peer: Peer) throws(SystemError) -> LiveSession? {
+    func sessionOf(_ peer: Peer) throws(SystemError) -> LiveSession? {
         let live = registry.sessions()
         guard !live.isEmpty else { return nil }
         let auditSession = try Processes.sessionID(peer.process.pid)

@@ -17,6 +17,7 @@ struct ControlService: VarlinkService {
     let host: HostFacts
     let reload: @Sendable () async throws -> HostPolicy
     let residue: ResidueKeeper
+    let detection: DetectionDesk
     let logger: Logger
 
     struct HostFacts: Sendable {
@@ -62,6 +63,12 @@ struct ControlService: VarlinkService {
                     "method": "\(String(decoding: call.method, as: UTF8.self))", "reason": "\(error.reason)",
                     "uid": "\(peer.uid)", "pid": "\(peer.process.pid)",
                 ])
+            // A session's own attempt at more is evidence of what it is up to.
+            if let session = try? authorization.sessionOf(peer)?.session {
+                detection.controlRefused(
+                    session: session, method: String(decoding: call.method, as: UTF8.self), reason: error.reason,
+                    peer: peer)
+            }
             return .failure("io.usher.Control.NotPermitted", ["what": .text(error.reason)])
         } catch let error as NotFound {
             return .failure("io.usher.Control.NotFound", ["what": .text(error.what)])

@@ -6,6 +6,8 @@ internal import UsherWire
 protocol SessionKnowledge: Sendable {
     /// The session that has, or had, this number of the kernel's.
     func session(ses: UInt32) -> KnownSession?
+    /// The session one of whose processes took this number for itself; the kernel's record said so.
+    func session(takenSES: UInt32) -> KnownSession?
     /// The session of an ephemeral account's uid at a time (milliseconds since 1970).
     func session(ephemeralUID: UInt32, at: Int64) -> KnownSession?
     /// The sessions that an account of the host's own had at a time (milliseconds since 1970).
@@ -15,6 +17,8 @@ protocol SessionKnowledge: Sendable {
     func session(cgroupOf pid: Int32, at: Int64) -> KnownSession?
     /// The sessions that were not closed at some time between the two (milliseconds since 1970).
     func sessions(from: Int64, to: Int64) -> [KnownSession]
+    /// Notes that a process of a session has this number of the kernel's from now on.
+    func note(ses: UInt32, of session: KnownSession)
     /// Waits a moment for sessions that are about to open: the kernel's records of a login come before its session.
     func settle(_ events: [AuditEvent]) async
 }
@@ -36,7 +40,9 @@ enum Attribution: Equatable {
     /// Judges an event by what is known.
     static func of(_ event: AuditEvent, _ knowledge: some SessionKnowledge) -> Attribution {
         let time = event.stamp.milliseconds
-        if event.type == "LOGIN", let old = event.number("old-ses"), let session = knowledge.session(ses: old) {
+        if event.type == "LOGIN", let old = event.number("old-ses"),
+            let session = knowledge.session(ses: old) ?? knowledge.session(takenSES: old)
+        {
             return .session(session, .kernel, why: "a process of the session gave itself another loginuid")
         }
         guard let process = event.process else { return byAccount(event, knowledge) }
@@ -54,6 +60,10 @@ enum Attribution: Equatable {
                 return .unknown(why: "ses \(ses) is that of \(session.id), and auid \(auid) is not its account's")
             }
             return .session(session, .kernel, why: late(session, time))
+        }
+        if let ses = process.ses, let session = knowledge.session(takenSES: ses) {
+            return .session(
+                session, .inferred, why: "a process of the session took ses \(ses), as login inside of it does")
         }
         if let found = byWhatElseIsKnown(process, time, knowledge, "auid \(auid) is no session's") { return found }
         let candidates = knowledge.sessions(existingUID: auid, at: time)

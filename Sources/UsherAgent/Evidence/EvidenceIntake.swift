@@ -55,7 +55,13 @@ actor EvidenceIntake: AuditIntake {
         var records: [EvidenceRecord] = []
         records.reserveCapacity(fresh.count)
         for event in fresh {
-            if let record = mapper.record(event, Attribution.of(event, knowledge)) { records.append(record) }
+            let attribution = Attribution.of(event, knowledge)
+            if event.type == "LOGIN", event.number("old-ses") != nil, case .session(let session, _, _) = attribution,
+                let ses = event.process?.ses
+            {
+                knowledge.note(ses: ses, of: session)
+            }
+            if let record = mapper.record(event, attribution) { records.append(record) }
         }
         let gaps = batch.gaps.map { ($0, knowledge.sessions(from: $0.from, to: $0.to)) }
         for (gap, touched) in gaps { records += mapper.records(gap, touched: touched) }

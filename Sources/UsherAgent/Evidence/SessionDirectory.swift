@@ -27,6 +27,8 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         var order: [Key] = []
         /// Boot clock, nanoseconds.
         var missing: [Key: Int64] = [:]
+        /// Numbers that processes of sessions took for themselves.
+        var taken: [UInt32: KnownSession] = [:]
         /// Uids whose opening was waited for.
         var awaited: Set<UInt32> = []
     }
@@ -49,6 +51,15 @@ final class SessionDirectory: SessionKnowledge, Sendable {
     func session(ses: UInt32) -> KnownSession? {
         find(.ses(ses), live: { registry.session(auditSession: ses)?.session }) { () throws(StoreError) in
             try store.session(bootID: bootID, auditSession: ses)
+        }
+    }
+
+    func session(takenSES ses: UInt32) -> KnownSession? { state.withLock { $0.taken[ses] } }
+
+    func note(ses: UInt32, of session: KnownSession) {
+        state.withLock { state in
+            if state.taken.count >= Self.remembered { state.taken.removeAll() }
+            if session.auditSession != ses { state.taken[ses] = session }
         }
     }
 

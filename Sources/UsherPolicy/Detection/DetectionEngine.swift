@@ -70,11 +70,6 @@ public struct DetectionEngine: Sendable {
         return findings
     }
 
-    /// Forgets a session that is closed.
-    public mutating func forget(session: String) {
-        for index in rules.indices { memories[Key(rule: index, session: session)] = nil }
-    }
-
     private static func isHit(_ rule: DetectionRule, _ event: DetectionEvent, _ memory: inout Memory) -> Bool {
         guard rule.on.contains(.privilegeGain) else { return true }
         let gained = isGain(rule, event, &memory)

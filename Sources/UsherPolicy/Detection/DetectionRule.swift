@@ -63,6 +63,7 @@ public struct DetectionRule: Sendable, Equatable {
     public var on: Set<Trigger>
     /// Paths of programs.
     public var programs: [Glob]
+    public var exceptPrograms: [Glob]
     /// Over the arguments, joined by blanks.
     public var commands: [Glob]
     public var paths: [Glob]
@@ -84,6 +85,7 @@ public struct DetectionRule: Sendable, Equatable {
 
     public init(
         name: String, summary: String, severity: Severity = .medium, on: Set<Trigger>, programs: [Glob] = [],
+        exceptPrograms: [Glob] = [],
         commands: [Glob] = [], paths: [Glob] = [], access: Set<Access> = [], networks: [AddressRange] = [],
         exceptNetworks: [AddressRange] = [], ports: Set<UInt16> = [], result: Result? = nil, doors: [Glob] = [],
         roles: Set<String> = [], exceptRoles: Set<String> = [], count: Int = 1, within: Int64 = 60, quiet: Int64 = 10,
@@ -94,6 +96,7 @@ public struct DetectionRule: Sendable, Equatable {
         self.severity = severity
         self.on = on
         self.programs = programs
+        self.exceptPrograms = exceptPrograms
         self.commands = commands
         self.paths = paths
         self.access = access
@@ -117,6 +120,7 @@ public struct DetectionRule: Sendable, Equatable {
         if let role = event.role, exceptRoles.contains(role) { return false }
         if let result, event.succeeded != (result == .success) { return false }
         if !programs.isEmpty, !Glob.any(programs, match: event.program) { return false }
+        if Glob.any(exceptPrograms, match: event.program) { return false }
         if !commands.isEmpty, !Glob.any(commands, match: event.command) { return false }
         if !paths.isEmpty, !Glob.any(paths, match: event.path) { return false }
         if !access.isEmpty, !(event.access.map { access.contains($0) } ?? false) { return false }
