@@ -82,7 +82,6 @@ struct Runtime: Sendable {
     let residue: ResidueKeeper
     private let audit: Audit
     private let plugin = PluginState()
-    private let intake: any AuditIntake
     private let threads: NIOThreadPool
     /// One thread for each socket, so that a flood on one does not slow another.
     private let agentLoop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -104,7 +103,6 @@ struct Runtime: Sendable {
         registry = Registry()
         accounts = try Accounts(policy: self.policy)
         audit = try Audit()
-        intake = CountingIntake(logger: logger)
         self.threads = threads
         let cgroups = try SessionCgroups()
         let executor = ThreadPoolTaskExecutor(teardownThreads)
@@ -181,7 +179,8 @@ struct Runtime: Sendable {
             name: "audit", group: auditLoop, socket: auditSocket.release(),
             limits: ServerLimits(
                 callBytes: Limits.auditCallBytes, connections: 8, connectionsOfOneUser: 4, silence: 10),
-            service: AuditService(uid: auditUser?.uid, intake: intake, plugin: plugin, logger: logger), logger: logger)
+            service: AuditService(uid: auditUser?.uid, intake: evidenceParts.intake, plugin: plugin, logger: logger),
+            logger: logger)
         try ServiceManager.notify("READY=1\nSTATUS=serving host \(policy.now.hostID)")
         logger.info(
             "serving",
@@ -203,7 +202,8 @@ struct Runtime: Sendable {
                     .init(service: agent), .init(service: control), .init(service: auditServer),
                     .init(
                         service: SightWatch(
-                            audit: audit, plugin: plugin, intake: intake, threads: threads, logger: logger)),
+                            audit: audit, plugin: plugin, intake: evidenceParts.intake, threads: threads, logger: logger
+                        )),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()

@@ -71,12 +71,3 @@ struct SightWatch: Service, CustomStringConvertible {
         }
     }
 }
-
-/// Until there is an evidence log to put them into: counts what comes.
-struct CountingIntake: AuditIntake {
-    let logger: Logger
-
-    func take(_ batch: AuditBatch) async throws {
-        logger.debug("audit events", metadata: ["events": "\(batch.events.count)", "gaps": "\(batch.gaps.count)"])
-    }
-}
