@@ -79,7 +79,8 @@ def configure(work):
     _accounts(work)
     _sudo()
     pathlib.Path("/etc/usher/exempt-users").write_text("root\nlocal1\n", encoding="ascii")
-    pathlib.Path("/etc/usher/usherd.toml").write_text('log_level = "info"\n', encoding="ascii")
+    pathlib.Path("/etc/usher/usherd.toml").write_text(
+        'log_level = "info"\nevidence_checkpoint_interval = 2\n', encoding="ascii")
     for name, text in ROLES.items():
         pathlib.Path(f"/etc/usher/roles.d/{name}.toml").write_text(f'name = "{name}"\n{text}', encoding="ascii")
     return configure_sshd()

@@ -22,7 +22,9 @@ def lines():
     """Every line of the log, as objects."""
     found = []
     for path in sorted(LOG.glob("evidence-*.jsonl"), key=lambda each: int(each.stem.split("-")[1])) + [CURRENT]:
-        found += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        # The last one may be on its way.
+        whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+        found += [json.loads(line) for line in whole.splitlines()]
     return found
 
 
@@ -161,11 +163,11 @@ def test_a_tail_that_is_gone_is_never_complete_and_an_anchor_finds_it(host, clos
     text = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(text[:-3]) + "\n", encoding="utf-8")
     verdict = verify("--key", str(public_key), path=copy)
-    assert verdict["sound"] and "completeTo" not in verdict
-    assert verdict["signedTo"] < json.loads(anchor)["usher"]["sequence"]
+    last = json.loads(anchor)["usher"]["sequence"]
+    assert verdict["sound"] and "completeTo" not in verdict and verdict["signedTo"] < last
     verdict = verify("--key", str(public_key), "--anchor", str(tmp_path / "anchor"), path=copy)
     assert [fault["kind"] for fault in verdict["faults"]] == ["anchor missed"]
-    assert verdict["faults"][0]["sequence"] == json.loads(anchor)["usher"]["sequence"]
+    assert verdict["faults"][0]["sequence"] == last
 
 
 def test_an_agent_that_is_killed_again_and_again_leaves_a_log_that_verifies(host, broker):
@@ -202,30 +204,36 @@ def test_a_line_that_was_cut_is_kept_aside_and_told(host, closed_session):
     assert verify()["sound"]
 
 
+def fill(path):
+    """Writes until the disk takes no more."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        while True:
+            os.write(descriptor, b"x" * 4096)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
 def test_a_full_disk_refuses_new_logins_before_evidence_is_lost(host, broker, tmp_path):
     """A small disk of its own; what was set aside lets the session that runs tell its end."""
     name, late, after = forge.account(), forge.account(), forge.account()
     host.agent.stop()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", str(LOG)], check=True)
     configuration = pathlib.Path("/etc/usher/usherd.toml")
-    former = configuration.read_text(encoding="utf-8") if configuration.exists() else None
+    former = configuration.read_text(encoding="utf-8")
     key = pathlib.Path("/var/lib/usher/evidence-key")
     former_key = key.read_bytes()
     key.unlink()
     try:
-        configuration.write_text((former or "") + "\nevidence_reserve_mib = 2\n", encoding="utf-8")
+        configuration.write_text(former + "evidence_reserve_mib = 2\n", encoding="utf-8")
         host.agent.start()
         with Client(host.port, name, forge.ticket(broker, name)) as client:
             login = client.start("sleep 600")
             session = observe.session_of(name)
             filler = LOG / "filler"
-            with filler.open("wb") as file:
-                try:
-                    while True:
-                        file.write(b"x" * 4096)
-                        file.flush()
-                except OSError:
-                    pass
+            fill(filler)
             time.sleep(1.2)
             assert attempt(host.port, late, forge.ticket(broker, late), "true").status != 0
             eventually(lambda: any(line["usher"]["kind"] == "refused" and line["usher"]["account"] == late
@@ -245,10 +253,7 @@ def test_a_full_disk_refuses_new_logins_before_evidence_is_lost(host, broker, tm
         subprocess.run(["umount", str(LOG)], check=True)
         key.write_bytes(former_key)
         os.chmod(key, 0o600)
-        if former is None:
-            configuration.unlink(missing_ok=True)
-        else:
-            configuration.write_text(former, encoding="utf-8")
+        configuration.write_text(former, encoding="utf-8")
         host.agent.start()
 
 
@@ -292,3 +297,41 @@ def test_a_reload_tells_which_file_changed(host):
     finally:
         role.write_bytes(former)
         host.agent.signal(signal.SIGHUP)
+
+
+def test_a_package_verifies_anywhere_and_nothing_in_it_can_be_changed(host, name, closed_session, public_key, tmp_path):
+    host.agent.stop()
+    host.agent.start()
+    path = tmp_path / "case.tar"
+    made = observe.usher("evidence", "package", closed_session["id"], "--out", str(path))
+    assert made["signed"] and made["receipt"] and made["records"] >= 6 and path.stat().st_mode & 0o777 == 0o600
+    again = processes.run(["usher", "evidence", "package", closed_session["id"], "--out", str(path)])
+    assert again.returncode == 1, "a file that is there is not written over"
+    host.agent.stop()
+    try:
+        verdict = verify("--key", str(public_key), path=path)
+        assert verdict["sound"] and verdict["session"] == closed_session["id"] and not verdict["keyIsItsOwn"]
+        assert verdict["evidence"]["unsigned"] == 0 and verdict["receipt"] and verdict["left"] == 0
+        assert verify(path=path)["keyIsItsOwn"]
+        other = tmp_path / "other.jwk"
+        forge.Key().write_public(other)
+        assert not verify("--key", str(other), path=path)["sound"]
+    finally:
+        host.agent.start()
+    folder = f"usher-{closed_session['id']}"
+    listed = subprocess.run(["tar", "-tf", str(path)], capture_output=True, text=True, check=True).stdout.split()
+    assert {f"{folder}/{each}" for each in ("manifest.json", "manifest.sig", "report.html", "timeline.txt",
+                                            "session.json", "evidence.jsonl", "checkpoints.jsonl", "audit.log",
+                                            "receipt.jws", "host.pub.jwk")} == set(listed)
+    records = subprocess.run(["tar", "-xOf", str(path), f"{folder}/audit.log"], capture_output=True, text=True,
+                             check=True).stdout
+    assert f"session={closed_session['id']}" in records and "type=LOGIN" in records
+    page = subprocess.run(["tar", "-xOf", str(path), f"{folder}/report.html"], capture_output=True, text=True,
+                          check=True).stdout
+    assert "human:alice" in page and "CHG-1042" in page and "A-7" in page and "<script" not in page
+    whole = path.read_bytes()
+    for position in range(0, len(whole), max(1, len(whole) // 150)):
+        changed = tmp_path / "changed.tar"
+        changed.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1:])
+        answer = processes.run(["usher", "evidence", "verify", str(changed), "--key", str(public_key)])
+        assert answer.returncode == 3, f"byte {position}: {answer.returncode} {answer.stdout}{answer.stderr}"

@@ -56,6 +56,8 @@ final class EvidenceLog: EvidenceSink {
         } catch {
             // Nobody new is let in; what runs goes on, and the log is tried again.
             logger.critical("evidence cannot be written", metadata: ["reason": "\(error)"])
+            // What passes (no descriptor, a full disk for a moment) should not refuse the first login.
+            try? writer.tick(now: now())
         }
         found = writer.found
         writable.store(writer.hasRoom, ordering: .relaxed)
@@ -187,6 +189,8 @@ final class EvidenceLog: EvidenceSink {
                 try body(&writer)
             } catch {
                 if isWritable { logger.critical("\(what)", metadata: ["reason": "\(error)"]) }
+                // At once: until it is open again, nobody new is let in.
+                try? writer.open(now: now())
             }
             writable.store(writer.hasRoom, ordering: .relaxed)
         }

@@ -4,11 +4,11 @@ internal import UsherEvidence
 struct EvidenceCommand: Noun {
     static let configuration = CommandConfiguration(
         commandName: "evidence",
-        abstract: "Verify the evidence log.",
+        abstract: "Verify the evidence log, and package the evidence of a session.",
         discussion: """
             The log is read as it stands in /var/log/usher, by root and the group usher-soc; the agent is not asked.
             """,
-        subcommands: [EvidenceVerify.self, EvidenceAnchorCommand.self])
+        subcommands: [EvidenceVerify.self, EvidencePackageCommand.self, EvidenceAnchorCommand.self])
 }
 
 struct LogOptions: ParsableArguments {

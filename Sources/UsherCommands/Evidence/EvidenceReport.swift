@@ -1,4 +1,5 @@
 internal import UsherEvidence
+internal import UsherTicket
 internal import UsherWire
 
 /// What verification found, for people and for programs.
@@ -39,6 +40,42 @@ enum EvidenceReport {
         let more = verdict.faultCount - verdict.faults.count
         if more > 0 { text += "and \(counted(more, "fault")) more\n" }
         return text
+    }
+
+    static func text(_ verdict: EvidencePackage.Verdict, style: Style) -> String {
+        var record = Record()
+        record.add("verdict", verdict.isSound ? "sound" : "not sound", tone: verdict.isSound ? .good : .bad)
+        record.add("session", verdict.session)
+        record.add("host", verdict.host)
+        record.add("made", Moment(verdict.madeAt).iso)
+        record.add("files", verdict.files.joined(separator: " "))
+        if verdict.keyIsItsOwn {
+            record.add("key", "\(verdict.key.keyID), the package's own: compare it with the host's", tone: .attention)
+        } else {
+            record.add("key", verdict.key.keyID)
+        }
+        record.add("records", String(verdict.sessionLines))
+        record.add("signed to", verdict.evidence.signedTo.map { "line \($0)" } ?? "nothing is signed")
+        record.add("behind that", counted(Int(verdict.evidence.unsigned), "line"))
+        if let receipt = verdict.receipt {
+            record.add("receipt", "signed: ended by \(receipt.receipt.by), \(receipt.leftCount) left")
+        } else {
+            record.add("receipt", "none", tone: .attention)
+        }
+        var text = record.text(style: style)
+        for problem in verdict.problems { text += "fault\t\(Printable.line(problem))\n" }
+        for fault in verdict.evidence.faults { text += "fault\t\(Printable.line(fault.description))\n" }
+        return text
+    }
+
+    static func json(_ verdict: EvidencePackage.Verdict) -> JSONValue {
+        .record([
+            "sound": .boolean(verdict.isSound), "session": .text(verdict.session), "host": .text(verdict.host),
+            "madeAt": .integer(verdict.madeAt), "files": .texts(verdict.files), "kid": .text(verdict.key.keyID),
+            "keyIsItsOwn": .boolean(verdict.keyIsItsOwn), "records": .number(verdict.sessionLines),
+            "receipt": .boolean(verdict.receipt != nil), "left": verdict.receipt.map { .number($0.leftCount) },
+            "problems": .texts(verdict.problems), "evidence": json(verdict.evidence),
+        ])
     }
 
     static func json(_ verdict: EvidenceVerdict) -> JSONValue {

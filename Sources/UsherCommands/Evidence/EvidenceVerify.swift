@@ -9,7 +9,7 @@ internal import UsherWire
 struct EvidenceVerify: Verb {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Verify the evidence log, and say where it was changed.",
+        abstract: "Verify the evidence log or a package, and say where it was changed.",
         discussion: """
             Every line must name the hash of the one before, every checkpoint must be signed by the key that the one \
             before it named, and the first by the host's key. Lines that were changed, removed, inserted or moved, \
@@ -21,13 +21,18 @@ struct EvidenceVerify: Verb {
 
             The key is the host's public one: from --key, or on the host itself from the agent.
 
+            A package (`usher evidence package`) is verified in the same way, on any machine: its manifest, its lines up \
+            to the checkpoint behind the session, and the receipt. Without --key the key that is in the package is used, \
+            and that is told: then only what the package says of itself was verified.
+
             EXAMPLES
               usher evidence verify
               usher evidence verify --anchor anchors/db1 --json
+              usher evidence verify case-42.tar --key db1.pub.jwk
               usher evidence verify /srv/evidence/db1 --key db1.pub.jwk --anchor anchors/db1
             """)
 
-    @Argument(help: ArgumentHelp("The log's directory, or one of its files.", valueName: "path"))
+    @Argument(help: ArgumentHelp("The log's directory, one of its files, or a package.", valueName: "path"))
     var path = EvidenceFiles.directory
 
     @Option(help: ArgumentHelp("Checkpoints that were kept elsewhere, one a line.", valueName: "file"))
@@ -44,6 +49,9 @@ struct EvidenceVerify: Verb {
 
     func perform(_ console: Console) throws {
         let source = try EvidenceSource(path)
+        if !source.isDirectory, TapeArchive.isArchive(try SequentialFile(path).next(512)) {
+            return try verifyPackage(console)
+        }
         var verifier = EvidenceVerifier(
             hostKeys: try keys(), anchors: try anchors(), isWhole: source.isDirectory)
         for file in try source.open() {
@@ -59,6 +67,26 @@ struct EvidenceVerify: Verb {
         }
         guard verdict.isSound else {
             throw Failure("the evidence does not verify: \(counted(verdict.faultCount, "fault"))", status: .refused)
+        }
+    }
+
+    private func verifyPackage(_ console: Console) throws {
+        guard anchor.isEmpty else { throw Failure("a package has its own checkpoints: --anchor is for a log") }
+        let verdict: EvidencePackage.Verdict
+        do {
+            verdict = try EvidencePackage.verify(
+                FileContents(of: path, limit: TapeArchive.longest).bytes, keys: key.map { try KeyFile.publicKey($0) })
+        } catch let error as ArchiveError {
+            throw Failure("the package does not verify: \(Printable.line(error.detail))", status: .refused)
+        }
+        if output.json {
+            try console.write(JSONText.line(EvidenceReport.json(verdict)))
+        } else {
+            try console.print(EvidenceReport.text(verdict, style: console.style))
+        }
+        guard verdict.isSound else {
+            let faults = verdict.problems.count + verdict.evidence.faultCount
+            throw Failure("the package does not verify: \(counted(faults, "fault"))", status: .refused)
         }
     }
 

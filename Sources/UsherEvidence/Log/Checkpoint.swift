@@ -78,6 +78,9 @@ public struct SignedCheckpoint: Sendable, Equatable {
         }
     }
 
+    /// Whether it can be verified by the host's key alone, without the checkpoints before it.
+    public var isRoot: Bool { endorsement != nil || content.number == 1 }
+
     /// Whether the key's holder signed exactly this line.
     public func isSigned(by key: PublicKey) -> Bool {
         let text = Checkpoint.signatureText(signature)

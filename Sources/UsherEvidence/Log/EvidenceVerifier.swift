@@ -38,6 +38,8 @@ public struct EvidenceVerifier {
     private let anchors: [EvidenceAnchor]
     /// A whole log, not a part of one.
     private let isWhole: Bool
+    /// Checkpoints that were verified before.
+    private let proven: Set<LineHash>
     private var verdict = EvidenceVerdict()
     private var slots: [Int64: Slot] = [:]
     private var missing: [Missing] = []
@@ -62,10 +64,14 @@ public struct EvidenceVerifier {
     ///   - anchors: checkpoints that were exported earlier.
     ///   - isWhole: whether all files of a log follow: then lines that are missing at the beginning must have been
     ///     removed by the log's own retention.
-    public init(hostKeys: [PublicKey], anchors: [EvidenceAnchor] = [], isWhole: Bool = true) {
+    ///   - proven: checkpoints that were verified before, by their lines' hashes.
+    public init(
+        hostKeys: [PublicKey], anchors: [EvidenceAnchor] = [], isWhole: Bool = true, proven: Set<LineHash> = []
+    ) {
         self.hostKeys = hostKeys
         self.anchors = anchors
         self.isWhole = isWhole
+        self.proven = proven
     }
 
     /// - Parameter sequence: the number that the file's name says its first line has; nil for the current file.
@@ -326,7 +332,7 @@ public struct EvidenceVerifier {
                     "key \(nextKey.keyID) did not sign it as checkpoint \(number + 1): "
                         + "what stands \(since) is not proven")
             }
-        } else if !isHosts, !isEndorsed {
+        } else if !isHosts, !isEndorsed, !proven.contains(line.hash) {
             // A log whose older files are gone begins with one that the host's key endorsed.
             guard !isLost, !fileIsSwapped else { return }
             loseKeys()
