@@ -66,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -121,12 +122,25 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ], swiftSettings: strict),
+        .target(
+            name: "UsherExport", dependencies: ["UsherWire", "UsherEvidence", "UsherSystem"], swiftSettings: strict),
+        // Apart, and a dependency of `usher` alone: what the agent is built from must not hold a TLS library.
+        .target(
+            name: "UsherTLS",
+            dependencies: [
+                "UsherExport", "UsherSystem",
+                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: strict),
         .target(name: "UsherClient", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict),
         .target(
             name: "UsherCommands",
             dependencies: [
                 "UsherWire", "UsherTicket", "UsherPolicy", "UsherConfig", "UsherEvidence", "UsherSystem",
-                "UsherClient", "UsherAgent",
+                "UsherClient", "UsherAgent", "UsherExport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: strict),
 
@@ -134,7 +148,7 @@ let package = Package(
         .executableTarget(
             name: "usherd", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
         .executableTarget(
-            name: "usher", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
+            name: "usher", dependencies: ["UsherCommands", "UsherTLS"], swiftSettings: strict, linkerSettings: staticRuntime),
         .executableTarget(
             name: "usher-shell", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict,
             linkerSettings: smallStaticRuntime),

@@ -1,13 +1,18 @@
 internal import ArgumentParser
 internal import UsherClient
 internal import UsherConfig
+public import UsherExport
 internal import UsherSystem
 
 /// The two programs; each `main` calls one of these.
 public enum Programs {
     /// `usher`: does what the process's arguments say and ends the process.
-    public static func usher() -> Never {
-        let status = Program<Usher>(console: .standard).run(Array(CommandLine.arguments.dropFirst()))
+    ///
+    /// - Parameter connector: TLS, which is no part of this module: the agent is built from it, too.
+    public static func usher(connector: any SyslogConnector) -> Never {
+        var console = Console.standard
+        console.connector = connector
+        let status = Program<Usher>(console: console).run(Array(CommandLine.arguments.dropFirst()))
         Usher.exit(withError: ExitCode(status.rawValue))
     }
 

@@ -45,6 +45,14 @@ public enum CurrentProcess {
         usher_return_free_memory()
     }
 
+    /// The host's own name, as `uname -n` tells it.
+    public static var hostName: String {
+        var name = [CChar](repeating: 0, count: 65)
+        // HOST_NAME_MAX is 64; the last byte stays NUL.
+        guard unsafe gethostname(&name, 64) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// Ends this process at once.
     public static func exit(_ status: Int32) -> Never {
         Glibc.exit(status)

@@ -1,3 +1,4 @@
 import UsherCommands
+import UsherTLS
 
-Programs.usher()
+Programs.usher(connector: TLSConnector())

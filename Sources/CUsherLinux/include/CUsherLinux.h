@@ -121,3 +121,9 @@ int usher_give_up_capabilities(void);
 
 // No file may be opened, made or removed by its path from here on (landlock(7)); does nothing where the kernel cannot.
 int usher_close_file_system(void);
+
+// Sends a sealed memfd with the bytes over a connected AF_UNIX socket.
+int usher_send_memory_file(int socket, const void *bytes, size_t count);
+
+// SIOCOUTQ of a TCP socket: bytes that were written and are not acknowledged. ENOTCONN unless it is established.
+int usher_unacknowledged_bytes(int socket);

@@ -4,11 +4,13 @@ internal import UsherEvidence
 struct EvidenceCommand: Noun {
     static let configuration = CommandConfiguration(
         commandName: "evidence",
-        abstract: "Verify the evidence log, and package the evidence of a session.",
+        abstract: "Verify the evidence log, hand it on, and package the evidence of a session.",
         discussion: """
             The log is read as it stands in /var/log/usher, by root and the group usher-soc; the agent is not asked.
             """,
-        subcommands: [EvidenceVerify.self, EvidencePackageCommand.self, EvidenceAnchorCommand.self])
+        subcommands: [
+            EvidenceVerify.self, EvidencePackageCommand.self, EvidenceAnchorCommand.self, EvidenceExport.self,
+        ])
 }
 
 struct LogOptions: ParsableArguments {

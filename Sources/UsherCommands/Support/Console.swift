@@ -1,3 +1,5 @@
+internal import UsherExport
+
 /// What a command reads and writes, so that the same command runs in a process and in a test.
 struct Console {
     /// Writes all of it to standard output, or throws.
@@ -11,6 +13,8 @@ struct Console {
     var style: Style
     /// How standard error looks.
     var noticeStyle: Style
+    /// Opens TLS connections; nil in a program that has no use for them.
+    var connector: (any SyslogConnector)?
 
     func print(_ text: String) throws {
         try write(Array(text.utf8))
