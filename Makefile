@@ -44,7 +44,7 @@ install:
 	strip --strip-unneeded $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
 	strip --strip-debug $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(HELPERS)/usher-shell \
 	    $(DESTDIR)$(PREFIX)/sbin/usher-audit
-	install -D -m 0644 -t $(DESTDIR)$(UNITS) systemd/usherd.service systemd/usher.slice
+	install -D -m 0644 -t $(DESTDIR)$(UNITS) systemd/usherd.service systemd/usher.slice systemd/usher-export.service
 	install -D -m 0644 -t $(DESTDIR)$(UNITS)/session-.scope.d systemd/session-.scope.d/50-usher.conf
 	install -D -m 0644 systemd/usher.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf
 	install -D -m 0644 systemd/usher.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/usher.conf
@@ -66,7 +66,7 @@ install:
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/usherd $(DESTDIR)$(PREFIX)/bin/usher $(DESTDIR)$(PREFIX)/sbin/usher-audit
 	rm -f $(DESTDIR)$(LIBDIR)/security/pam_usher.so $(DESTDIR)$(LIBDIR)/libnss_usher.so.2
-	rm -f $(DESTDIR)$(UNITS)/usherd.service $(DESTDIR)$(UNITS)/usher.slice
+	rm -f $(DESTDIR)$(UNITS)/usherd.service $(DESTDIR)$(UNITS)/usher.slice $(DESTDIR)$(UNITS)/usher-export.service
 	rm -f $(DESTDIR)$(UNITS)/session-.scope.d/50-usher.conf
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/usher.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/usher.conf
 	rm -f $(foreach page,$(wildcard Docs/man/*.[1-9]),$(DESTDIR)$(MAN)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))

@@ -182,6 +182,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "UsherExportTests", dependencies: ["UsherExport", "UsherEvidence", "UsherWire"],
+            swiftSettings: strict),
+        .testTarget(name: "UsherTLSTests", dependencies: ["UsherTLS"], swiftSettings: strict),
+        .testTarget(
             name: "UsherCommandsTests",
             dependencies: [
                 "UsherWire", "UsherTicket", "UsherConfig", "UsherEvidence", "UsherSystem", "UsherClient",

@@ -1,3 +1,5 @@
+// Which of the two modules owns `timespec` depends on the order in which the compiler sees them.
+import CUsherLinux
 import Glibc
 
 /// SIGTERM and SIGINT as something to ask for, for a program that has to end in order.

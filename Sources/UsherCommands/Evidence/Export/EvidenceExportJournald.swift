@@ -8,7 +8,7 @@ struct EvidenceExportJournald: Verb {
         discussion: """
             One entry a line: MESSAGE is the line's readable text, USHER_LINE the line itself, byte for byte; \
             USHER_SEQUENCE, USHER_PREVIOUS, USHER_KIND, USHER_SESSION, USHER_SUBJECT and others are for searching \
-            (Docs/SOC.md). journald drops what comes faster than its RateLimitBurst: run this in a unit with \
+            (Docs/Export.md). journald drops what comes faster than its RateLimitBurst: run this in a unit with \
             LogRateLimitIntervalSec=0.
 
             EXAMPLES

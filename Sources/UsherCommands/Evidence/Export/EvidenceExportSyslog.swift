@@ -11,7 +11,7 @@ struct EvidenceExportSyslog: Verb {
             --ca and name the receiver. Syslog knows no acknowledgement: the cursor stands where the receiver's host has \
             taken the bytes, and a new connection sends the last --resend kibibytes before it again, unless the receiver \
             answered the end of the connection before. So a line may come twice; that none is missing, show the numbers \
-            and hashes in the lines (Docs/SOC.md).
+            and hashes in the lines (Docs/Export.md).
 
             EXAMPLES
               usher evidence export syslog --to siem.example:6514 --ca ca.pem
