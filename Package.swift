@@ -148,7 +148,8 @@ let package = Package(
         .executableTarget(
             name: "usherd", dependencies: ["UsherCommands"], swiftSettings: strict, linkerSettings: staticRuntime),
         .executableTarget(
-            name: "usher", dependencies: ["UsherCommands", "UsherTLS"], swiftSettings: strict, linkerSettings: staticRuntime),
+            name: "usher", dependencies: ["UsherCommands", "UsherTLS"], swiftSettings: strict,
+            linkerSettings: staticRuntime),
         .executableTarget(
             name: "usher-shell", dependencies: ["UsherWire", "UsherSystem"], swiftSettings: strict,
             linkerSettings: smallStaticRuntime),

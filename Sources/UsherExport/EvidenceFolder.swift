@@ -62,7 +62,8 @@ struct EvidenceFolder {
         guard last < sequence else { return file }
         // Behind the end of this file, and the next one begins later or is not there.
         if let next = files.first(where: { $0.first > sequence }) {
-            let missing = last + 1 == next.first - 1 ? "line \(sequence) is" : "lines \(last + 1) to \(next.first - 1) are"
+            let end = next.first - 1
+            let missing = last + 1 == end ? "line \(end) is" : "lines \(last + 1) to \(end) are"
             throw ExportError(
                 .evidence, "\(missing) missing between \(file.path) and \(next.file.path)",
                 resume: LogPosition(sequence: next.first - 1, hash: nil))

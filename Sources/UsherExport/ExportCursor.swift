@@ -29,7 +29,8 @@ struct ExportCursor: Equatable {
         }
         guard cursor.destination == destination else {
             let advice = "give each receiver a cursor of its own, or say where to begin by --from SEQUENCE"
-            throw ExportError(.cursor, "\(path) is the cursor of \(cursor.destination), not of \(destination); \(advice)")
+            let found = "\(path) is the cursor of \(cursor.destination), not of \(destination)"
+            throw ExportError(.cursor, "\(found); \(advice)")
         }
         return cursor
     }

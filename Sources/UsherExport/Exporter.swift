@@ -85,7 +85,8 @@ public struct Exporter {
         guard var lines = try batch(state, &backOff) else { return }
         try target.open()
         if backOff.hasFailed {
-            surroundings.notify("\(target.destination): connected; sending from line \(state.window.start.sequence + 1)")
+            let first = state.window.start.sequence + 1
+            surroundings.notify("\(target.destination): connected; sending from line \(first)")
         }
         while true {
             if lines.isEmpty {

@@ -24,7 +24,8 @@ enum SyslogMessage {
         bytes.reserveCapacity(line.bytes.count + 160)
         bytes += Timestamp.text(milliseconds: line.record.milliseconds).utf8
         for (text, limit) in [
-            (host, 255), (Array("usher".utf8), 48), (Array((line.record.session ?? "").utf8), 128), (Array(line.record.kind.utf8), 32),
+            (host, 255), (Array("usher".utf8), 48), (Array((line.record.session ?? "").utf8), 128),
+            (Array(line.record.kind.utf8), 32),
         ] {
             bytes.append(UInt8(ascii: " "))
             bytes += field(text, limit: limit)

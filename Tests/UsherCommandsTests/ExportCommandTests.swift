@@ -12,7 +12,9 @@ import Testing
         #expect(address.host == host && address.port == port)
     }
 
-    @Test(arguments: ["siem", "siem:", ":6514", "siem:0", "siem:65536", "siem:-1", "2001:db8::1:6514", "si em:1", "[]:1"])
+    @Test(arguments: [
+        "siem", "siem:", ":6514", "siem:0", "siem:65536", "siem:-1", "2001:db8::1:6514", "si em:1", "[]:1",
+    ])
     func anythingElseIsRefused(text: String) {
         #expect(ReceiverAddress(argument: text) == nil)
     }

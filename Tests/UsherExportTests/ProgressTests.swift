@@ -52,13 +52,15 @@ import UsherEvidence
 
     @Test func everyPartOfItIsNeeded() {
         let cursor = ExportCursor(
-            destination: "x", reached: LogPosition(sequence: 7, hash: hash), resend: LogPosition(sequence: 5, hash: hash))
+            destination: "x", reached: LogPosition(sequence: 7, hash: hash),
+            resend: LogPosition(sequence: 5, hash: hash))
         let bytes = cursor.bytes
         for length in 0..<(bytes.count - 1) { #expect(ExportCursor(Array(bytes[..<length])) == nil) }
         let text = String(decoding: bytes, as: UTF8.self)
         for (old, new) in [
-            ("\"version\":1", "\"version\":2"), ("\"sequence\":7", "\"sequence\":-7"), ("\"sequence\":7", "\"sequence\":4"),
-            ("\"sequence\":7", "\"sequence\":\"7\""), ("\"destination\":\"x\"", "\"destination\":1"),
+            ("\"version\":1", "\"version\":2"), ("\"sequence\":7", "\"sequence\":-7"),
+            ("\"sequence\":7", "\"sequence\":4"), ("\"sequence\":7", "\"sequence\":\"7\""),
+            ("\"destination\":\"x\"", "\"destination\":1"),
             ("\"version\":1", "\"version\":1,\"more\":1"), (hash.description, "beef"),
         ] {
             #expect(text.contains(old))

@@ -14,8 +14,8 @@ struct ExportOptions: ParsableArguments {
     var cursor: String?
 
     @Option(
-        help: ArgumentHelp("Begin with this line, whatever the cursor says; the cursor goes on from there.",
-            valueName: "sequence"))
+        help: ArgumentHelp(
+            "Begin with this line, whatever the cursor says; the cursor goes on from there.", valueName: "sequence"))
     var from: Int64?
 
     @Flag(help: "Go on with lines that are still to be written, and try again when something fails.")
