@@ -56,24 +56,27 @@ public final class AuditPlugin {
         }
     }
 
+    private var canPrepare: Bool { delivery.hasRoom && !stream.isDrained }
     private var isDone: Bool { stream.isDrained && !delivery.hasSomething }
 
     /// Waits until there is something to do, and does it. Reading comes first.
     private func turn() throws(SystemError) {
         connectWhenDue()
-        let mayPrepare = delivery.hasRoom && !stream.isDrained
+        let hasWork = delivery.frame == nil ? delivery.hasSomething || !stream.isDrained : canPrepare
         var interests = [Poll.Interest(signals.rawValue), Poll.Interest(inputIsOpen ? 0 : -1)]
         if let connection {
             let hasMore = delivery.frame.map { connection.sentBytes < $0.count } ?? false
             interests.append(Poll.Interest(connection.socket.rawValue, writing: hasMore))
         }
-        let ready = try Poll.wait(interests, milliseconds: mayPrepare ? 0 : waitMilliseconds)
+        let ready = try Poll.wait(interests, milliseconds: hasWork ? 0 : waitMilliseconds)
         if ready[0] { try takeSignals() }
         if ready[1] { try read() }
         let now = SystemClock.monotonicNanoseconds()
         stream.age(now: now, all: !inputIsOpen)
         delivery.prepare(from: &stream, with: parser)
-        if delivery.frame == nil, delivery.hasSomething && (stream.isDrained || !delivery.hasRoom) || nextCall.hasPassed
+        // Never while another frame is on its way: a connection carries it once.
+        if delivery.frame == nil,
+            nextCall.hasPassed || (delivery.hasSomething && (stream.isDrained || !delivery.hasRoom))
         {
             delivery.send()
             connection?.sentBytes = 0

@@ -1,5 +1,5 @@
-// storm FILE PREFIX COUNT: starts COUNT programs as fast as it can, each of which appends its own id to FILE.
-// storm FILE ID: is one of them. So what ran is known without anybody's audit.
+// storm FILE PREFIX COUNT: starts COUNT programs as fast as it can, each of which appends its own id and the time, in
+// milliseconds since 1970, to FILE. storm FILE ID: is one of them. So what ran is known without anybody's audit.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <spawn.h>
@@ -7,11 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int mark(const char *path, const char *id) {
     char line[128];
-    int length = snprintf(line, sizeof line, "%s\n", id);
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    long long time = now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    int length = snprintf(line, sizeof line, "%s %lld\n", id, time);
     int file = open(path, O_WRONLY | O_APPEND | O_CREAT, 0600);
     // One write of a few bytes to a file opened for appending is whole.
     return file < 0 || write(file, line, (size_t)length) != length;
