@@ -69,7 +69,7 @@ def test_nothing_is_missing_after_a_crash_of_the_receiver(log, rsyslog, argument
     log.append(3000, filler="v" * 700)
     wait_until(lambda: len(rsyslog.lines) > 500, "lines")
     rsyslog.stop(kill=True)
-    # A crash may leave a part of a line in its file; a receiver that is to be complete cuts it, as this one's admin does.
+    # A crash may leave a part of a line in its file; a receiver that is to be complete cuts it, as its admin would.
     cut_part(rsyslog.output)
     rsyslog.start()
     log.append(100)

@@ -147,7 +147,8 @@ def test_a_receiver_of_another_authority_is_refused(log, receiver, work, export)
     log.append(3)
     other = Authority(work, "other")
     result = export(*to(receiver, log, other), status=1)
-    assert f"the certificate of 127.0.0.1:{receiver.port} does not fit: not signed by an authority" in result.stderr.decode()
+    text = result.stderr.decode()
+    assert f"the certificate of 127.0.0.1:{receiver.port} does not fit: not signed by an authority" in text
     assert receiver.lines == []
 
 
