@@ -21,6 +21,11 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         case uid(UInt32)
     }
 
+    private struct Awaited: Hashable {
+        var uid: UInt32
+        var isByName: Bool
+    }
+
     private struct State {
         var byKey: [Key: KnownSession] = [:]
         /// Keys in the order in which they came.
@@ -29,8 +34,8 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         var missing: [Key: Int64] = [:]
         /// Numbers that processes of sessions took for themselves.
         var taken: [UInt32: KnownSession] = [:]
-        /// Uids whose opening was waited for.
-        var awaited: Set<UInt32> = []
+        /// Openings that were waited for.
+        var awaited: Set<Awaited> = []
     }
 
     private let bootID: String
@@ -117,9 +122,19 @@ final class SessionDirectory: SessionKnowledge, Sendable {
     }
 
     func settle(_ events: [AuditEvent]) async {
-        let expected = Set(events.compactMap { $0.process?.auid }).filter { auid in
-            registry.holds(uid: auid) && registry.session(ephemeralUID: auid) == nil
+        // PAM's records before the loginuid name the account; the two are waited for apart, as a login can take long
+        // between them.
+        var expected: Set<Awaited> = []
+        for event in events {
+            if let auid = event.process?.auid { expected.insert(Awaited(uid: auid, isByName: false)) }
+            if event.process?.auid == nil, let name = event.field("acct"),
+                let uid = EphemeralAccount.uid(ofName: name.span)
+            {
+                expected.insert(Awaited(uid: uid, isByName: true))
+            }
         }
+        expected = expected.filter { isOpening($0.uid) }
+        guard !expected.isEmpty else { return }
         let new = state.withLock { state in
             let new = expected.subtracting(state.awaited)
             if state.awaited.count > Self.remembered { state.awaited.removeAll() }
@@ -128,10 +143,14 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         }
         guard !new.isEmpty else { return }
         let end = ContinuousClock.now + Self.patience
-        while ContinuousClock.now < end {
-            if new.allSatisfy({ !registry.holds(uid: $0) || registry.session(ephemeralUID: $0) != nil }) { return }
+        while ContinuousClock.now < end, new.contains(where: { isOpening($0.uid) }) {
             try? await Task.sleep(for: .milliseconds(5))
         }
+    }
+
+    /// An ephemeral account that was admitted and has no session yet.
+    private func isOpening(_ uid: UInt32) -> Bool {
+        registry.holds(uid: uid) && registry.session(ephemeralUID: uid) == nil
     }
 
     private func find(
