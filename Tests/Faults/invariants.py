@@ -2,6 +2,7 @@
 import pathlib
 import time
 
+import processes
 from phases import ACCOUNTS, HOMES
 
 PATIENCE = 30
@@ -58,6 +59,7 @@ class Examination:
             self._present_again(login)
         self._works_again()
         self._all_closed()
+        self._evidence_verifies()
         return self.broken
 
     def _rows(self):
@@ -123,6 +125,11 @@ class Examination:
             login.hang_up()
         left = eventually(lambda: residue(self.host, login))
         self.require(not left, f"left of the login after the fault: {left}")
+
+    def _evidence_verifies(self):
+        """Whatever was cut is mended: the chain and its checkpoints hold."""
+        answer = processes.run(["usher", "evidence", "verify", "/var/log/usher/evidence.jsonl"])
+        self.require(answer.returncode == 0, f"the evidence does not verify: {answer.stdout[-600:]}{answer.stderr}")
 
     def _all_closed(self):
         """Nothing stands but the bystander, whose session is as it was."""

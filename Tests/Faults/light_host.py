@@ -29,6 +29,8 @@ AGENT = "/usr/sbin/usherd"
 STATE = pathlib.Path("/var/lib/usher")
 # One home is 256 MiB by default, and 4 GiB are the budget of all: too few for a crowd.
 CONFIGURATION = 'log_level = "info"\nhome_size_mib = 16\nhomes_budget_mib = 65536\nmax_sessions = 10000\n'
+# Small files, so that looking at one after each point takes no time.
+CONFIGURATION += 'evidence_file_mib = 1\nevidence_reserve_mib = 1\n'
 FLAGS = ["-std=gnu17", "-O2", "-Wall", "-Wextra", "-Werror"]
 
 

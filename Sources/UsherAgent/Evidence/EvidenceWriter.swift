@@ -119,6 +119,8 @@ struct EvidenceWriter {
                 reason = "the key file was missing"
             }
         } catch {
+            // What passes is tried again; what the file itself is, stays.
+            guard error.errno == 0 else { throw error }
             reason = "\(error)"
         }
         let number = tail.checkpoint(after: 0)?.checkpoint.content.number ?? max(1, keys.number)
