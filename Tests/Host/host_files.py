@@ -73,7 +73,7 @@ def configure(work):
         processes.run(["groupadd", "--system", group])
     processes.run(["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "usher-audit"])
     _audit_plugin(share)
-    # As tmpfiles.d does: a rule that watches a directory cannot be loaded without it.
+    # As the agent does at its first start: a rule that watches a directory cannot be loaded without it.
     os.makedirs("/var/log/usher", mode=0o700, exist_ok=True)
     name_service()
     _accounts(work)

@@ -111,11 +111,15 @@ final class PluginState: Sendable {
         var number: Int64 = 0
         var isTaking = false
         var heard: Heard?
+        var delivered: Int64?
     }
 
     private let state = Mutex(State())
 
     var heard: Heard? { state.withLock(\.heard) }
+
+    /// The newest event that has been taken, milliseconds since 1970.
+    var delivered: Int64? { state.withLock(\.delivered) }
 
     func begin(_ delivered: AuditService.Delivered, clock: Int64, now: Int64) -> Turn {
         state.withLock { state in
@@ -144,6 +148,8 @@ final class PluginState: Sendable {
             guard taken else { return }
             state.stream = delivered.stream
             state.number = delivered.number
+            let newest = delivered.batch.events.map(\.stamp.milliseconds).max()
+            state.delivered = newest ?? state.delivered
         }
     }
 }

@@ -16,7 +16,12 @@ struct SightJudge {
         /// The kernel's rules with our keys, as it gives them.
         var rules: [UInt8]
         var plugin: PluginState.Heard?
+        /// The newest event that the plugin has delivered, milliseconds since 1970.
+        var delivered: Int64?
     }
+
+    /// Milliseconds that a record may have waited in the kernel's and auditd's queues before it was lost.
+    static let longestQueue: Int64 = 600_000
 
     /// Nanoseconds without a word after which the plugin counts as gone; it speaks twice a second.
     static let silence: Int64 = 5_000_000_000
@@ -84,7 +89,7 @@ struct SightJudge {
     }
 
     private func changes(
-        from last: Reading, to reading: Reading, _ interval: ClosedRange<Int64>
+        from before: Reading, to reading: Reading, _ interval: ClosedRange<Int64>
     ) -> [EvidenceGap] {
         var gaps: [EvidenceGap] = []
         func add(_ cause: EvidenceGap.Cause, _ lost: Int? = nil, _ detail: String) {
@@ -92,16 +97,22 @@ struct SightJudge {
                 EvidenceGap(
                     from: interval.lowerBound, to: interval.upperBound, cause: cause, lost: lost, detail: detail))
         }
-        let lost = reading.status.lost &- last.status.lost
+        let lost = reading.status.lost &- before.status.lost
         // `auditctl --reset-lost` sets it to zero: what was lost since the last look is then what stands there now.
         if lost != 0 {
-            let count = reading.status.lost > last.status.lost ? lost : reading.status.lost
-            if count > 0 { add(.kernelLost, Int(count), "the kernel had no room for records") }
+            let count = reading.status.lost > before.status.lost ? lost : reading.status.lost
+            if count > 0 {
+                add(.kernelLost, Int(count), "the kernel had no room for records")
+                // Lost now, but written any time since the newest that came through: the queues are first in, first out.
+                let last = gaps.count - 1
+                let oldest = interval.lowerBound - Self.longestQueue
+                gaps[last].from = min(interval.lowerBound, max(before.delivered ?? oldest, oldest))
+            }
         }
-        if reading.rules != last.rules, !reading.rules.isEmpty, !last.rules.isEmpty {
+        if reading.rules != before.rules, !reading.rules.isEmpty, !before.rules.isEmpty {
             add(.rulesChanged, nil, "the kernel's rules with Usher's keys are others than before")
         }
-        let jump = (reading.clock - last.clock) - (reading.boot - last.boot) / 1_000_000
+        let jump = (reading.clock - before.clock) - (reading.boot - before.boot) / 1_000_000
         if jump.magnitude > Self.slew.magnitude { add(.clockChanged, nil, "the clock was set by \(jump) ms") }
         return gaps
     }

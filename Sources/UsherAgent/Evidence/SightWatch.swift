@@ -62,7 +62,7 @@ struct SightWatch: Service, CustomStringConvertible {
                 let status = try audit.status()
                 return SightJudge.Reading(
                     clock: SystemClock.realtimeNanoseconds() / 1_000_000, boot: SystemClock.boottimeNanoseconds(),
-                    status: status, rules: rules, plugin: plugin.heard)
+                    status: status, rules: rules, plugin: plugin.heard, delivered: plugin.delivered)
             }
         } catch {
             // The next look covers this one's time too.
