@@ -6,6 +6,8 @@ internal import UsherWire
 ///
 /// A line is judged by the line after it, which names its hash; a line whose own successor does not know it is not
 /// believed about the one before. So a change is found at the line that was changed.
+///
+/// A little over 400 lines: every rule reads and writes the same few slots, and apart they would hide that.
 public struct EvidenceVerifier {
     /// How many lines back a line that stands at a wrong place is recognised.
     static let window: Int64 = 4096
