@@ -1,9 +1,8 @@
 """Whose a command is: each door out of a session on real parts, and what the evidence says of it."""
 import os
 import pathlib
-import shutil
 import signal
-import subprocess
+import time
 
 import pytest
 
@@ -14,8 +13,6 @@ from login import Client
 from test_evidence import eventually, lines
 
 SUDOERS = pathlib.Path("/etc/sudoers.d/usher-doors")
-TAB = pathlib.Path("/var/spool/cron/crontabs")
-JOBS = pathlib.Path("/var/spool/cron/atjobs")
 # The kernel's session number of what runs, behind the marker.
 MARK = "/usr/bin/printf %s {marker}"
 
@@ -23,7 +20,7 @@ MARK = "/usr/bin/printf %s {marker}"
 def execs(marker):
     """The evidence of commands one of whose arguments is the marker, the program itself and no shell around it."""
     return [line for line in lines() if line["usher"]["kind"] == "exec"
-            and line["usher"]["arguments"][-1:] == [marker]]
+            and line["usher"].get("arguments", [])[-1:] == [marker]]
 
 
 def seen(marker, seconds=20):
@@ -81,14 +78,6 @@ def test_the_kernel_names_the_session_behind(session, door):
     assert line["process"]["cmd_line"].endswith(marker) and line["status_id"] == 1
 
 
-def test_a_command_that_could_not_be_started_is_there_too(session):
-    tell(session, "python3 -c \"import os; os.execv('/nowhere/absent', ['absent', 'not-run'])\"")
-    line = seen("not-run")
-    assert line["status_id"] == 2 and line["status_code"] == "2", line
-    assert line["process"]["file"]["path"] == "/nowhere/absent"
-    assert line["usher"]["session"] == session["id"]
-
-
 def test_a_secret_in_the_arguments_is_masked(session):
     tell(session, "sh -c 'exec -a mysql /bin/true -pverysecret' 2>/dev/null; "
                   "bash -c \"exec -a mysql /bin/true -pverysecret mask-marker\"")
@@ -111,48 +100,6 @@ def test_login_inside_of_a_session_is_followed(session):
                  and each["usher"]["kind"] == "login"], "the login's PAM session")[0]
     assert later["usher"]["session"] == session["id"] and later["usher"]["attribution"] == "inferred", later
     assert "took ses" in later["usher"]["why"]
-
-
-@pytest.fixture
-def cron(host):
-    """Debian's cron in the private host, which looks at its tables once a minute."""
-    shutil.rmtree("/var/spool/cron", ignore_errors=True)
-    TAB.mkdir(parents=True)
-    TAB.chmod(0o1730)
-    shutil.chown(TAB, "root", "crontab")
-    daemon = subprocess.Popen(["/usr/sbin/cron", "-f"], preexec_fn=processes.fresh_login_state, start_new_session=True)
-    yield daemon
-    processes.end(daemon.pid)
-
-
-@pytest.fixture
-def at(host):
-    shutil.rmtree(JOBS, ignore_errors=True)
-    for directory in (JOBS, JOBS.parent / "atspool"):
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(0o1770)
-        shutil.chown(directory, "daemon", "daemon")
-    (JOBS / ".SEQ").touch(mode=0o600)
-    shutil.chown(JOBS / ".SEQ", "daemon", "daemon")
-    daemon = subprocess.Popen(["/usr/sbin/atd", "-f"], preexec_fn=processes.fresh_login_state, start_new_session=True)
-    yield daemon
-    processes.end(daemon.pid)
-
-
-def test_a_job_of_cron_is_the_sessions_by_its_account(session, cron):
-    marker = f"cron-{session['id'][2:10]}"
-    tell(session, f"echo '* * * * * {MARK.format(marker=marker)}' | crontab -")
-    line = seen(marker, 90)
-    assert line["usher"]["session"] == session["id"] and line["usher"]["attribution"] == "kernel", line
-    assert line["usher"]["ses"] != session["auditSession"], "cron gave it a number of its own"
-
-
-def test_a_job_of_at_is_the_sessions_by_its_account(session, at):
-    marker = f"at-{session['id'][2:10]}"
-    tell(session, f"echo '{MARK.format(marker=marker)}' | at now")
-    line = seen(marker, 90)
-    assert line["usher"]["session"] == session["id"] and line["usher"]["attribution"] == "kernel", line
-    assert line["usher"]["ses"] != session["auditSession"], "atd gave it a number of its own"
 
 
 def test_a_session_after_a_restart_of_the_agent_is_known(host, session):
@@ -194,10 +141,10 @@ def rule(host):
     reload(host)
 
 
-def test_a_rule_ends_the_session(host, rule, session, record_property):
-    """From the moment at which the kernel saw the program to the one at which nothing of the session runs."""
+def test_a_rule_ends_the_session(host, rule, session):
     tell(session, "/bin/true detected-marker; sleep 600")
     session["shell"].wait(30)
+    gone = time.time()
     ended = observe.closed_session_of(session["account"])
     assert ended["endReason"].startswith("detected: test-program, a test program was started"), ended
     found = eventually(
@@ -207,6 +154,8 @@ def test_a_rule_ends_the_session(host, rule, session, record_property):
     assert found[0]["class_uid"] == 2004 and found[0]["usher"]["ends"] is True
     cause = seen("detected-marker")
     assert found[0]["usher"]["event"] == cause["usher"]["event"]
+    # From the kernel's record of the program to the client that sees its connection cut; shown, not judged.
+    print(f"from the event to the end of the session: {gone - cause['time'] / 1000:.3f} s")
     assert "detection" in host.agent.log.read_text(encoding="utf-8", errors="replace")
     answer = processes.run(["usher", "detect", "test", str(rule), "--against", "/var/log/usher/evidence.jsonl"])
     assert answer.returncode == 0 and session["id"] in answer.stdout, answer

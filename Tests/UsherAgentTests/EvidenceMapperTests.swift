@@ -49,6 +49,10 @@ import UsherWire
         #expect(found.attributes.at("status_id") == .integer(2) && found.attributes.text("status_code") == "2")
         #expect(found.attributes.text("process", "file", "path") == "/srv/bin/nothing")
         #expect(found.message.hasSuffix(": failed"))
+        // Of a program that it did not find the kernel has no arguments.
+        event.command = nil
+        event.paths = [.init(name: Array("/nowhere/absent".utf8), kind: "UNKNOWN")]
+        #expect(record(event)?.message == "u-k3j7x2mag5 ran /nowhere/absent: failed")
     }
 
     @Test func connectsListensAndAcceptsNameTheOtherEnd() throws {

@@ -249,7 +249,7 @@ extension AuditEvent {
     /// Of the program: what ran, or what could not be run.
     var executedPath: [UInt8]? {
         if let call = systemCall, !call.succeeded, call.name.hasPrefix("execve"),
-            let path = paths.first(where: { $0.kind == "NORMAL" })
+            let path = paths.first(where: { $0.kind == "NORMAL" || $0.kind == "UNKNOWN" })
         {
             return absolute(path.name)
         }
