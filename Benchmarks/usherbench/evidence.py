@@ -78,7 +78,8 @@ def play(command, path):
     with open(path, "rb") as stream:
         start = time.monotonic()
         # wait4 counts what timeout(1) has waited for as its own.
-        process = subprocess.Popen(["timeout", "120", *command], stdin=stream, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(["timeout", "120", *command], stdin=stream, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
         _, status, use = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
     said = process.stderr.read().decode(errors="replace")[-300:]
