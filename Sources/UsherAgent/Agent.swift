@@ -202,8 +202,8 @@ struct Runtime: Sendable {
                     .init(service: agent), .init(service: control), .init(service: auditServer),
                     .init(
                         service: SightWatch(
-                            audit: audit, plugin: plugin, intake: evidenceParts.intake, threads: threads, logger: logger
-                        )),
+                            audit: audit, plugin: plugin, lastLine: evidence.found.map(\.record.milliseconds).max(),
+                            intake: evidenceParts.intake, threads: threads, logger: logger)),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()

@@ -1,4 +1,5 @@
 internal import CAuparse
+internal import Synchronization
 
 /// Reads the records of one event through libauparse's feed interface.
 ///
@@ -9,13 +10,19 @@ internal import CAuparse
     static let paths = 128
     static let fields = 256
 
+    /// One session at a time: all share the list of interpretations and the caches of names (static in 3.0.9's
+    /// interpret.c), and destroying one empties them under the others.
+    private static let library = Mutex(())
+
     private let session: OpaquePointer
     private var builder: EventBuilder?
     private var interpreter = SystemCallNames()
 
     /// nil when there is no memory for it.
     init?() {
-        guard let session = unsafe auparse_init(AUSOURCE_FEED, nil) else { return nil }
+        guard let session = unsafe Self.library.withLock({ _ in unsafe auparse_init(AUSOURCE_FEED, nil) }) else {
+            return nil
+        }
         unsafe self.session = session
         // The callback runs within auparse_feed and auparse_flush_feed only, which this object calls.
         let context = unsafe Unmanaged.passUnretained(self).toOpaque()
@@ -28,7 +35,7 @@ internal import CAuparse
     }
 
     deinit {
-        unsafe auparse_destroy(session)
+        Self.library.withLock { _ in unsafe auparse_destroy(session) }
     }
 
     /// The event, and how many of its records libauparse did not take for such.
@@ -36,11 +43,13 @@ internal import CAuparse
         var builder = EventBuilder(raw.stamp)
         builder.command.isCut = raw.isCut
         self.builder = builder
-        // The bytes are those of the array for the call; libauparse copies them.
-        unsafe raw.lines.withUnsafeBytes { bytes in
-            _ = unsafe auparse_feed(session, bytes.baseAddress, bytes.count)
+        Self.library.withLock { _ in
+            // The bytes are those of the array for the call; libauparse copies them.
+            unsafe raw.lines.withUnsafeBytes { bytes in
+                _ = unsafe auparse_feed(session, bytes.baseAddress, bytes.count)
+            }
+            unsafe auparse_flush_feed(session)
         }
-        unsafe auparse_flush_feed(session)
         var event = AuditEvent(stamp: raw.stamp, type: "UNKNOWN", records: raw.records)
         var read = 0
         if let finished = self.builder {

@@ -191,6 +191,24 @@ def test_an_agent_that_is_killed_again_and_again_leaves_a_log_that_verifies(host
     assert verify()["sound"]
 
 
+def test_the_time_without_an_agent_is_a_gap_of_the_host_and_of_the_sessions_that_went_on(host, broker, name):
+    with Client(host.port, name, forge.ticket(broker, name)) as client:
+        login = client.start("sleep 600")
+        session = observe.session_of(name)
+        host.agent.stop(signal.SIGKILL)
+        gone = time.time()
+        time.sleep(0.2)
+        back = time.time()
+        host.agent.start()
+        gaps = eventually(
+            lambda: [line["usher"] for line in lines() if line["usher"].get("cause") == "agent down"
+                     and line["usher"]["to"] >= back * 1000], "the gap is told")
+        login.kill()
+        login.communicate()
+    assert all(gap["from"] <= gone * 1000 for gap in gaps), gaps
+    assert {gap.get("session") for gap in gaps} >= {None, session["id"]}
+
+
 def test_a_line_that_was_cut_is_kept_aside_and_told(host, closed_session):
     host.agent.stop()
     with CURRENT.open("ab") as file:

@@ -2,20 +2,26 @@ import Foundation
 
 @testable import UsherAudit
 
-/// Real audit records: what others wrote, where it lies beside the project, and what stands here.
+/// Real audit records: what others wrote, and what stands here.
 enum Logs {
-    /// `USHER_AUDIT_LOGS` names another place for them than beside the project.
+    struct NoLogs: Error, CustomStringConvertible {
+        var description: String { "no audit logs in \(Logs.folder.path): run Scripts/fetch-audit-logs" }
+    }
+
+    /// Where `Scripts/fetch-audit-logs` puts them; `USHER_AUDIT_LOGS` names another place.
     static let folder =
         ProcessInfo.processInfo.environment["USHER_AUDIT_LOGS"].map { URL(filePath: $0) }
         ?? URL(filePath: #filePath).deletingLastPathComponent()
-        .appending(path: "../../../shared/audit-logs").standardizedFileURL
+        .appending(path: "../../.build/audit-logs").standardizedFileURL
 
-    /// Test data of audit-userspace, by file name; empty where the folder is not there.
+    /// Test data of audit-userspace, by file name.
     static func foreign() throws -> [(name: String, text: String)] {
-        guard FileManager.default.fileExists(atPath: folder.path) else { return [] }
-        return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        guard FileManager.default.fileExists(atPath: folder.path) else { throw NoLogs() }
+        let logs = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "log" }.sorted { $0.path < $1.path }
             .map { ($0.lastPathComponent, String(decoding: try Data(contentsOf: $0), as: UTF8.self)) }
+        guard !logs.isEmpty else { throw NoLogs() }
+        return logs
     }
 
     /// What auditd 3.0.9 gave its plugin on a 6.18 kernel: a program in a session, with the end that its log leaves out.

@@ -11,6 +11,8 @@ struct SightWatch: Service, CustomStringConvertible {
 
     let audit: Audit
     let plugin: PluginState
+    /// When the run of the agent before this one wrote its last line, milliseconds since 1970; nil on a new log.
+    let lastLine: Int64?
     let intake: any AuditIntake
     let threads: NIOThreadPool
     let logger: Logger
@@ -21,6 +23,7 @@ struct SightWatch: Service, CustomStringConvertible {
             var judge = SightJudge(startedBoot: SystemClock.boottimeNanoseconds())
             var waiting: [EvidenceGap] = []
             var isTold = false
+            if let gap = downtime() { add([gap], to: &waiting) }
             while !Task.isCancelled {
                 if let reading = await look() {
                     add(judge.judge(reading), to: &waiting)
@@ -38,6 +41,15 @@ struct SightWatch: Service, CustomStringConvertible {
                 try? await Task.sleep(for: .seconds(1))
             }
         }
+    }
+
+    /// Nobody looked while no agent ran: rules may have come and gone, and the plugin may have been another.
+    private func downtime() -> EvidenceGap? {
+        guard let lastLine else { return nil }
+        let now = SystemClock.realtimeNanoseconds() / 1_000_000
+        return EvidenceGap(
+            from: min(lastLine, now), to: max(lastLine, now), cause: .agentDown,
+            detail: "no agent ran; what usher-audit kept meanwhile follows")
     }
 
     private func add(_ gaps: [EvidenceGap], to waiting: inout [EvidenceGap]) {
