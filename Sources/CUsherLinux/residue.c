@@ -80,8 +80,11 @@ struct task {
     int code;
 };
 
-// Nobody's: above all uids that Usher (UsherWire/EphemeralAccount.swift), Debian and systemd give.
-enum { NOBODYS_UID = 2147483647 };
+// Nobody's, and another for each uid: above all uids that Usher (UsherWire/EphemeralAccount.swift), Debian and systemd
+// give. Children of two uids at once that had the same real uid would kill each other.
+static uid_t nobodys_uid(uid_t uid) {
+    return uid ^ 0x80000000U;
+}
 
 // Raw system calls: those of glibc would change every thread of the agent, whose memory this process shares.
 static int become(uid_t uid, uid_t real_and_saved) {
@@ -120,7 +123,7 @@ static int run_in_child(uid_t uid, int (*work)(uid_t uid)) {
 // The effective uid alone sends signals; processes of the uid may signal only whose real or saved uid it is, and trace
 // only who has it in all three places (kill(2), ptrace(2)): they can neither stop this process nor reach the memory.
 static int kill_all(uid_t uid) {
-    if (become(uid, NOBODYS_UID) < 0) return -1;
+    if (become(uid, nobodys_uid(uid)) < 0) return -1;
     // Not the caller itself; see kill(2).
     return syscall(SYS_kill, -1, SIGKILL) < 0 && errno != ESRCH ? -1 : 0;
 }

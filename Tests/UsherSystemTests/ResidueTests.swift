@@ -83,6 +83,19 @@ struct ResidueTests {
         #expect(Keyrings.users(Array(text.utf8)) == [0, 1001])
     }
 
+    @Test("those who kill for two uids at once do not kill each other")
+    func killersAtOnce() async throws {
+        let uids = try (0..<4).map { _ in try freshUID() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for uid in uids {
+                group.addTask {
+                    for _ in 0..<300 { try ProcessScan.killAll(of: uid) }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test("all processes of a uid die at once, also those that fork")
     func killAll() throws {
         let uid = try freshUID()
