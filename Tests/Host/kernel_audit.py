@@ -41,6 +41,13 @@ def present_rules():
     return processes.run(["auditctl", "-l"]).stdout.count("key=usher-exec")
 
 
+def set_backlog(records, patience):
+    """How many records the kernel keeps for auditd, and how long a program waits for room (its clock's ticks)."""
+    answer = processes.run(["auditctl", "-b", str(records), "--backlog_wait_time", str(patience)])
+    if answer.returncode != 0:
+        raise RuntimeError(f"auditctl -b {records}: {answer.stderr.strip()}")
+
+
 def remember():
     """What `restore` needs."""
     state = status()

@@ -165,6 +165,8 @@ def processor_seconds(pid):
 
 def test_logins_wait_while_descriptors_are_short_and_are_served_once_they_are_not(host, broker, name):
     """What cannot be accepted stays in the kernel's queue; the agent must neither lose its socket nor ask for ever."""
+    # A teardown that is still at work has descriptors of its own, and gives them back meanwhile.
+    processes.wait_until(lambda: not observe.sessions(), 15, "the sessions before are closed")
     agent = host.agent.pid
     written = host.agent.log.stat().st_size
     limits = resource.prlimit(agent, resource.RLIMIT_NOFILE)
@@ -265,7 +267,8 @@ def test_refused_while_the_database_is_read_only(host, broker, name, no_trace):
 
 @contextlib.contextmanager
 def small_disk(host):
-    """The agent with its state on a small disk of its own."""
+    """The agent with its state on a small disk of its own, and the evidence that goes with it beside: state that is
+    exchanged under a log is what `usher evidence verify` finds."""
     image = host.work / "small-disk"
     with open(image, "wb") as file:
         file.truncate(24 << 20)
@@ -273,12 +276,13 @@ def small_disk(host):
     host.agent.stop()
     subprocess.run(["mount", "-o", "loop", str(image), "/var/lib/usher"], check=True)
     os.chmod("/var/lib/usher", 0o700)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0750,size=1g", "evidence", "/var/log/usher"], check=True)
     try:
         host.agent.start()
         yield
     finally:
         host.agent.stop()
-        subprocess.run(["umount", "/var/lib/usher"], check=True)
+        subprocess.run(["umount", "/var/lib/usher", "/var/log/usher"], check=True)
         image.unlink()
         host.agent.start()
 

@@ -71,7 +71,7 @@ struct EvidenceWriter {
             last = checkpointTail.last
         }
         found = checkpointTail.lines.compactMap(\.line)
-        if chain.sequence == 0 { try findKeys(checkpointTail, last) }
+        if chain.sequence == 0 { try findKeys(checkpointTail, last) } else { try catchUp(with: checkpointTail) }
         chain = EvidenceChain(host: hostID, sequence: last?.sequence ?? 0, hash: last?.hash ?? .none)
         try compareWithKeys(last, checkpointTail, now)
         try keepCutLine(tail, opened, names, now)
@@ -127,6 +127,15 @@ struct EvidenceWriter {
         keys = try MovingKeys.restarted(after: number, reason: reason ?? "unknown")
         keysAreSaved = false
         logger.error("the chain of keys of the evidence log begins anew", metadata: ["reason": "\(reason ?? "")"])
+    }
+
+    /// A checkpoint whose way to the disk failed may stand there all the same: its signer is not used again.
+    private mutating func catchUp(with tail: EvidenceTail) throws(SystemError) {
+        guard let newer = tail.checkpoint(after: keys.sequence),
+            newer.checkpoint.content.next == keys.next.publicKey
+        else { return }
+        keys = try keys.advanced(sequence: newer.checkpoint.sequence, hash: newer.hash)
+        keysAreSaved = false
     }
 
     /// The key file knows the last checkpoint: a log that does not hold it was changed behind the agent's back.

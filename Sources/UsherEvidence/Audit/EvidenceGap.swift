@@ -7,9 +7,8 @@ public struct EvidenceGap: Sendable, Equatable {
         case pluginDown = "plugin down"
         case auditdDown = "auditd down"
         case agentDown = "agent down"
-        /// The kernel's `lost` counter moved.
+        /// The kernel's `lost` counter moved; a queue that is full shows here too.
         case kernelLost = "kernel lost records"
-        case kernelBacklog = "kernel backlog full"
         case rulesChanged = "audit rules changed"
         /// `auditctl -e 0`.
         case auditDisabled = "audit disabled"
