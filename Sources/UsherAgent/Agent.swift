@@ -179,7 +179,10 @@ struct Runtime: Sendable {
             name: "audit", group: auditLoop, socket: auditSocket.release(),
             limits: ServerLimits(
                 callBytes: Limits.auditCallBytes, connections: 8, connectionsOfOneUser: 4, silence: 10),
-            service: AuditService(uid: auditUser?.uid, intake: evidenceParts.intake, plugin: plugin, logger: logger),
+            service: AuditService(
+                uid: auditUser?.uid, intake: evidenceParts.intake, plugin: plugin,
+                authorization: try Authorization(registry: registry, cgroups: sessions.cgroups),
+                detection: evidenceParts.detection, logger: logger),
             logger: logger)
         try ServiceManager.notify("READY=1\nSTATUS=serving host \(policy.now.hostID)")
         logger.info(

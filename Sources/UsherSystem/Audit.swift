@@ -1,4 +1,5 @@
 import CUsherLinux
+import Glibc
 import Synchronization
 
 /// The kernel's audit: its state, and user records. Sockets are kept; calls may come from any thread.
@@ -94,10 +95,24 @@ public final class Audit: Sendable {
     }
 
     /// The rules that the kernel has loaded and whose text (key or path) contains the prefix of their keys, as the kernel
-    /// gives them: to be compared, not to be read. At most 64 KiB (EMSGSIZE).
+    /// gives them: to be compared, not to be read. At most 16 MiB, some 15,000 rules (EMSGSIZE).
     public func rules(withKeyPrefix prefix: String, timeoutMilliseconds: Int32 = 1000) throws(SystemError) -> [UInt8] {
+        var capacity = 1 << 16
+        while true {
+            do throws(SystemError) {
+                return try rules(withKeyPrefix: prefix, timeoutMilliseconds, capacity: capacity)
+            } catch let failure where failure.errno == EMSGSIZE && capacity < 1 << 24 {
+                capacity *= 4
+            }
+        }
+    }
+
+    private func rules(
+        withKeyPrefix prefix: String, _ timeoutMilliseconds: Int32, capacity: Int
+    ) throws(SystemError) -> [UInt8] {
         try queries.withLock { socket throws(SystemError) in
-            var bytes = [UInt8](repeating: 0, count: 65536)
+            // What an earlier answer had more than was taken is skipped by its number.
+            var bytes = [UInt8](repeating: 0, count: capacity)
             let count = try SystemCall.run("list audit rules") {
                 // The prefix is a NUL-terminated copy, and the buffer is the whole array, for the call.
                 unsafe bytes.withUnsafeMutableBytes {

@@ -1,4 +1,5 @@
 """Whose a command is: each door out of a session on real parts, and what the evidence says of it."""
+import base64
 import os
 import pathlib
 import signal
@@ -167,3 +168,25 @@ def test_a_session_that_asks_the_agent_for_more_is_on_record(session):
         lambda: [each for each in lines() if each["usher"]["kind"] == "control"
                  and each["usher"].get("session") == session["id"]], "the attempt")[0]
     assert line["usher"]["method"] == "io.usher.Control.ListSessions" and line["status_id"] == 2
+
+
+# Delivers one event as the plugin would, in the name of somebody else.
+FORGERY = """
+import json, socket
+call = {"method": "io.usher.Audit.Deliver", "parameters": {"stream": "forged", "number": 1, "gaps": [], "events": []}}
+with socket.socket(socket.AF_UNIX) as agent:
+    agent.connect("/run/usher/audit.sock")
+    agent.sendall(json.dumps(call).encode() + b"\\0")
+    print("answer", agent.recv(4096), flush=True)
+"""
+
+
+def test_root_in_a_session_delivers_no_evidence(session):
+    tell(session, f"echo '{base64.b64encode(FORGERY.encode()).decode()}' | base64 -d >forgery.py")
+    tell(session, "sudo -n /usr/bin/python3 forgery.py")
+    line = eventually(
+        lambda: [each for each in lines() if each["usher"]["kind"] == "control"
+                 and each["usher"].get("session") == session["id"]], "the attempt")[0]
+    assert line["usher"]["method"] == "io.usher.Audit.Deliver" and line["status_id"] == 2
+    assert not [each for each in lines() if "was started anew" in each["message"]
+                and each["time"] >= line["time"] - 1000]

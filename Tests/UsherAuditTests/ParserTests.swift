@@ -104,6 +104,19 @@ struct ParserTests {
         #expect(found.events.count == 1 && found.events.first?.type == "LOGIN" && found.events.first?.records == 6)
     }
 
+    @Test("a time that nobody can compute with is none", arguments: ["-1", "4000000000001", "9223372036854775807"])
+    func strangeTimes(time: String) throws {
+        var writer = JSONWriter(sink: [UInt8]())
+        let event = try #require(outcome(of: Logs.command).events.first)
+        event.write(to: &writer)
+        let text = String(decoding: writer.sink, as: UTF8.self)
+        let strange = text.replacing("\"time\":1795280000101", with: "\"time\":\(time)")
+        #expect(strange != text)
+        #expect(AuditEvent(try JSONParser.parse(Array(strange.utf8).span)) == nil)
+        let gap = #"{"from":0,"to":\#(time),"cause":"plugin down","detail":""}"#
+        #expect(EvidenceGap(try JSONParser.parse(Array(gap.utf8).span)) == nil)
+    }
+
     @Test("an event says the same after its way through JSON")
     func codec() throws {
         var events = outcome(of: Logs.command).events

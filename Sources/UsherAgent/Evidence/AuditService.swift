@@ -13,10 +13,22 @@ struct AuditService: VarlinkService {
     let uid: UInt32?
     let intake: any AuditIntake
     let plugin: PluginState
+    /// Root in a session is still that session's operator, and writes no evidence.
+    let authorization: Authorization
+    let detection: DetectionDesk
     let logger: Logger
 
     func refusal(of peer: Peer) -> String? {
-        peer.uid == 0 || peer.uid == uid ? nil : "io.usher.Audit is for the plugin only"
+        guard peer.uid == 0 || peer.uid == uid else { return "io.usher.Audit is for the plugin only" }
+        do throws(SystemError) {
+            guard let live = try authorization.sessionOf(peer) else { return nil }
+            let reason = "a caller inside session \(live.id) delivers no evidence"
+            detection.controlRefused(
+                session: live.session, method: "io.usher.Audit.Deliver", reason: reason, peer: peer)
+            return reason
+        } catch {
+            return "the caller's session cannot be told: \(error)"
+        }
     }
 
     func answer(_ call: VarlinkCall, from peer: Peer) async -> VarlinkReply {

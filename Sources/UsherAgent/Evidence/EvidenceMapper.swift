@@ -47,7 +47,9 @@ struct EvidenceMapper: Sendable {
         var attributes = Self.attributes(event, subject, session, command)
         if let succeeded {
             attributes.append("status_id", .integer(succeeded ? 1 : 2))
-            if !succeeded, let exit = event.systemCall?.exit { attributes.append("status_code", .text("\(-exit)")) }
+            if !succeeded, let exit = event.systemCall?.exit {
+                attributes.append("status_code", .text("\(exit.magnitude)"))
+            }
         }
         return EvidenceRecord(
             milliseconds: event.stamp.milliseconds, category: subject.category, activity: subject.activity,

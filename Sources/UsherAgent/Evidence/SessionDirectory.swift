@@ -104,7 +104,10 @@ final class SessionDirectory: SessionKnowledge, Sendable {
         for session in live {
             let own = cgroups.group(of: session).membership
             if group == own || group.hasPrefix(own + "/") { return KnownSession(session) }
-            if session.admission.kind == .ephemeral, group.contains("/user@\(session.admission.uid).service") {
+            let uid = session.admission.uid
+            // From the root: below a cgroup of his own, everybody makes what names he likes (systemd's Delegate=).
+            let manager = "/user.slice/user-\(uid).slice/user@\(uid).service"
+            if session.admission.kind == .ephemeral, group == manager || group.hasPrefix(manager + "/") {
                 return KnownSession(session)
             }
         }

@@ -46,7 +46,7 @@ struct SightJudge {
             switch self {
             case .noDaemon: "no daemon reads the kernel's audit"
             case .disabled: "the kernel's audit is switched off"
-            case .noRules: "the kernel has none of Usher's rules"
+            case .noRules: "none of Usher's rules is seen in the kernel"
             case .noPlugin: "usher-audit does not speak to the agent"
             }
         }

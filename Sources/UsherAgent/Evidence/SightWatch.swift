@@ -67,11 +67,21 @@ struct SightWatch: Service, CustomStringConvertible {
         }
     }
 
+    /// None where the kernel does not tell them: what cannot be seen is not there.
+    private func rules() -> [UInt8] {
+        do throws(SystemError) {
+            return try audit.rules(withKeyPrefix: "usher-")
+        } catch {
+            logger.error("the kernel's audit rules were not read", metadata: ["reason": "\(error)"])
+            return []
+        }
+    }
+
     private func look() async -> SightJudge.Reading? {
         do {
             return try await threads.runIfActive {
-                let rules = try audit.rules(withKeyPrefix: "usher-")
                 let status = try audit.status()
+                let rules = rules()
                 return SightJudge.Reading(
                     clock: SystemClock.realtimeNanoseconds() / 1_000_000, boot: SystemClock.boottimeNanoseconds(),
                     status: status, rules: rules, plugin: plugin.heard, delivered: plugin.delivered)

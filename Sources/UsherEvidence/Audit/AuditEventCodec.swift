@@ -61,7 +61,7 @@ extension AuditEvent {
     public init?(_ value: JSONValue) {
         guard case .object(let object) = value else { return nil }
         var members = Members(object)
-        guard let time = members.integer("time"), let serial = members.integer("serial"),
+        guard let time = members.time("time"), let serial = members.integer("serial"),
             let type = members.text("type"), let records = members.integer("records"), records >= 0
         else { return nil }
         self.init(
@@ -247,7 +247,7 @@ extension EvidenceGap {
     public init?(_ value: JSONValue) {
         guard case .object(let object) = value else { return nil }
         var members = Members(object)
-        guard let from = members.integer("from"), let to = members.integer("to"), from <= to,
+        guard let from = members.time("from"), let to = members.time("to"), from <= to,
             let cause = members.text("cause").flatMap(Cause.init(rawValue:)), let detail = members.text("detail")
         else { return nil }
         self.init(
@@ -274,6 +274,11 @@ private struct Members {
     mutating func integer(_ name: StaticString) -> Int64? {
         guard case .integer(let number)? = take(name) else { return nil }
         return number
+    }
+
+    /// Milliseconds since 1970, up to the year 2096: what is computed with them does not overflow.
+    mutating func time(_ name: StaticString) -> Int64? {
+        integer(name).flatMap { (0...4_000_000_000_000).contains($0) ? $0 : nil }
     }
 
     mutating func unsigned(_ name: StaticString) -> UInt32? {

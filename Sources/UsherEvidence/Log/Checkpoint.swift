@@ -62,7 +62,8 @@ public struct SignedCheckpoint: Sendable, Equatable {
     /// Nil for a line that is no checkpoint, or none as the log writes it.
     public init?(_ line: EvidenceLine) {
         guard line.kind == Checkpoint.kind, case .object(let details)? = line.object["usher"],
-            case .integer(let number)? = details["number"], number > 0,
+            case .integer(let number)? = details["number"],
+            (1...EvidenceLimits.largestNumber).contains(number),
             let keyID = Self.text(details["key"]), let next = Self.bytes(details["next"], 32),
             let nextKey = try? PublicKey(rawBytes: next), let signature = Self.bytes(details["signature"], 64)
         else { return nil }

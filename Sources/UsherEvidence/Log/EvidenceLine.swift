@@ -43,6 +43,7 @@ public struct EvidenceLine: Sendable, Equatable {
         }
         let sequence = try own.integer("sequence")
         guard sequence > 0 else { throw EvidenceLineError("usher.sequence is not positive") }
+        guard sequence <= EvidenceLimits.largestNumber else { throw EvidenceLineError("usher.sequence is too large") }
         guard let previous = LineHash(try own.string("previous")) else {
             throw EvidenceLineError("usher.previous is no hash")
         }

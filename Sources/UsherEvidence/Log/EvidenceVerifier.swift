@@ -306,7 +306,9 @@ public struct EvidenceVerifier {
             }
             verdict.anchoredTo = max(verdict.anchoredTo ?? 0, sequence)
         }
-        if line.kind == "retention", case .integer(let through)? = line.record.details["through"] {
+        if line.kind == "retention", case .integer(let through)? = line.record.details["through"],
+            through <= EvidenceLimits.largestNumber
+        {
             removedThrough = max(removedThrough, through)
         }
         if line.kind == Checkpoint.kind { checkpoint(line, sequence, place) }
