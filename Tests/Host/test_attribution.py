@@ -44,6 +44,9 @@ def session(host, broker, name):
         try:
             found = observe.session_of(name)
             found["shell"] = login
+            # Listed is it before it is entered; the shell answers when it is.
+            tell(found, "echo in")
+            assert login.stdout.readline() == "in\n"
             yield found
         finally:
             login.kill()

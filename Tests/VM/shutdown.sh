@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # The host goes down with live sessions; read by Tests/VM/run, whose functions it uses.
 
-# The stop of the agent in the journal of the boot before, in seconds.
+# The last stop of the agent in the journal of the boot before, in seconds.
 stop_of_the_agent="journalctl -b -1 -u usherd -o short-monotonic --no-pager |
-    sed -nE 's/^\\[ *([0-9.]+)\\].*systemd\\[1\\]: (Stopping|Stopped) usherd.service.*/\\1/p' |
-    awk 'NR == 1 { begin = \$1 } { end = \$1 } END { printf \"%.1f s\", end - begin }'"
+    sed -nE 's/^\\[ *([0-9.]+)\\].*systemd\\[1\\]: (Stopping|Stopped) usherd.service.*/\\1 \\2/p' |
+    awk '\$2 == \"Stopping\" { begin = \$1 } { end = \$1 } END { printf \"%.1f s\", end - begin }'"
 
 # Down by `systemctl poweroff`, and up again.
 goes_down() { # WHAT
