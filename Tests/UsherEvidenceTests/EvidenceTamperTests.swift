@@ -1,6 +1,7 @@
 import Testing
 import UsherEvidence
 import UsherTicket
+import UsherWire
 
 /// Every way to lay hands on a log that was written: found, and found at its place.
 @Suite struct EvidenceTamperTests {
@@ -191,6 +192,26 @@ import UsherTicket
         #expect(anchored.faults.map(\.kind) == [.anchorMissed])
         #expect(anchored.faults.first?.detail.contains("lines 121 to 124 are gone") == true)
         #expect(anchored.faults.first?.place == .init(file: "evidence.jsonl", line: 30))
+    }
+
+    @Test func linesThatNobodySignedAreNotSound() throws {
+        var chain = EvidenceChain(host: LogFixture.host)
+        var log = try Self.log()
+        log.files = [.init(name: EvidenceFiles.current, first: nil, lines: [])]
+        for number in 1...20 { log.files[0].lines.append(chain.append(LogFixture.record("forged \(number)"))) }
+        let verdict = log.verdict()
+        #expect(!verdict.isSound && verdict.signedTo == nil)
+        #expect(verdict.faults.map(\.kind) == [.notSigned] && verdict.faults.first?.sequence == 1)
+    }
+
+    @Test func aLineThatIsTooLongStillSaysWhatRan() throws {
+        var chain = EvidenceChain(host: LogFixture.host)
+        var record = LogFixture.record()
+        let many = JSONValue.array([.string([UInt8](repeating: 0x78, count: EvidenceLimits.lineBytes))])
+        record.details.members.append(.init(name: Array("arguments".utf8), value: many))
+        let line = try EvidenceLine(parsing: chain.append(record))
+        #expect(line.record.attributes == record.attributes && line.record.details["arguments"] == nil)
+        #expect(line.record.details["cut"] != nil && line.record.details["role"] != nil)
     }
 
     @Test func aCutLastLineIsToldAsOne() throws {

@@ -108,6 +108,10 @@ struct EvidenceMapper: Sendable {
 
     // MARK: Attributes of the class
 
+    /// Characters of `cmd_line`; `arguments` has the whole. Bounded, so that a line that has to be shortened for its
+    /// arguments still says what ran.
+    private static let longestCommandLine = 4096
+
     private static func attributes(
         _ event: AuditEvent, _ subject: Subject, _ session: KnownSession?, _ command: [[UInt8]]?
     ) -> JSONObject {
@@ -156,7 +160,7 @@ struct EvidenceMapper: Sendable {
     ) -> JSONObject {
         var user = JSONObject()
         if let uid = process.uid { user.append("uid", .text("\(uid)")) }
-        let line = command.map { $0.map(printable).joined(separator: " ") }
+        let line = command.map { String($0.map(printable).joined(separator: " ").prefix(longestCommandLine)) }
         return JSONObject([
             "pid": .number(process.pid), "name": .text(printable(process.name)), "cmd_line": .text(line),
             "file": event.executedPath.map { .object(file($0)) },

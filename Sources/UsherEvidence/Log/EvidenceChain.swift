@@ -63,15 +63,16 @@ public struct EvidenceChain: Sendable, Equatable {
     private func encoded(_ record: EvidenceRecord) -> [UInt8] {
         let line = EvidenceEncoder.line(record, host: host, sequence: sequence + 1, previous: hash)
         guard line.count >= EvidenceLimits.lineBytes else { return line }
+        // What is long goes first: a record's lists, then what its class says, then everything but that it was cut.
+        let cut = JSONObject.Member(name: Array("cut".utf8), value: .integer(Int64(line.count)))
         var short = record
+        short.details = JSONObject(members: record.details.members.filter(Self.isShort) + [cut])
+        let withoutLists = EvidenceEncoder.line(short, host: host, sequence: sequence + 1, previous: hash)
+        guard withoutLists.count >= EvidenceLimits.lineBytes else { return withoutLists }
         short.attributes = JSONObject()
-        short.details = JSONObject(
-            members: record.details.members.filter(Self.isShort)
-                + [JSONObject.Member(name: Array("cut".utf8), value: .integer(Int64(line.count)))])
-        let shorter = EvidenceEncoder.line(short, host: host, sequence: sequence + 1, previous: hash)
-        guard shorter.count >= EvidenceLimits.lineBytes else { return shorter }
-        short.details = JSONObject(
-            members: [JSONObject.Member(name: Array("cut".utf8), value: .integer(Int64(line.count)))])
+        let withoutClass = EvidenceEncoder.line(short, host: host, sequence: sequence + 1, previous: hash)
+        guard withoutClass.count >= EvidenceLimits.lineBytes else { return withoutClass }
+        short.details = JSONObject(members: [cut])
         return EvidenceEncoder.line(short, host: host, sequence: sequence + 1, previous: hash)
     }
 

@@ -19,6 +19,8 @@ public struct EvidenceFault: Sendable, Equatable, CustomStringConvertible {
         case keysRestarted = "keys restarted"
         /// No key that is known here vouches for the first checkpoint.
         case unknownKey = "unknown key"
+        /// No checkpoint at all: anybody can write such lines, and chain them.
+        case notSigned = "not signed"
         /// The log does not hold what an anchor says it held.
         case anchorMissed = "anchor missed"
         /// The last line has no end: a crash, or a hand.

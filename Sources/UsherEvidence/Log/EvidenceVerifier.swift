@@ -123,6 +123,9 @@ public struct EvidenceVerifier {
             report(.removed, gap.place, gap.range.lowerBound, "lines \(Self.text(gap.range)) are missing before it")
         }
         checkBeginning()
+        if verdict.first != nil, verdict.checkpoints == 0 {
+            report(.notSigned, .init(file: firstFile, line: 1), verdict.first, "no checkpoint vouches for any line")
+        }
         for (index, anchor) in anchors.enumerated() where !matched.contains(index) { missed(anchor) }
         verdict.last = highest > 0 ? highest : nil
         verdict.faults.sort { ($0.sequence ?? 0) < ($1.sequence ?? 0) }
